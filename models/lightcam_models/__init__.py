@@ -1,0 +1,1 @@
+"""Networks, data sets and training for lightcam-edge (host side)."""
