@@ -31,7 +31,7 @@ def class_activation_map(features: Float32, weights: Float32, class_index: int) 
     """
     if not 0 <= class_index < weights.shape[1]:
         raise IndexError(f"class_index {class_index} is outside [0, {weights.shape[1]})")
-    return features @ weights[:, class_index]
+    return np.asarray(features @ weights[:, class_index], np.float32)
 
 
 def br_avgcam_weights(weights: Float32, background_index: int) -> Float32:
@@ -58,7 +58,7 @@ def br_avgcam_weights(weights: Float32, background_index: int) -> Float32:
     if classes < 2:
         raise ValueError("BR-AvgCAM needs at least one class beside the background")
     others = np.delete(weights, background_index, axis=1)
-    return (others.mean(axis=1) - weights[:, background_index]).astype(np.float32)
+    return np.asarray(others.mean(axis=1) - weights[:, background_index], np.float32)
 
 
 def upsample(cam: Float32, size_hw: tuple[int, int]) -> Float32:

@@ -81,6 +81,11 @@ def fit_pixels(pixels: UInt8, fit: Fit) -> UInt8:
     matrix = np.array([[sx, 0, ox + sx / 2 - 0.5], [0, sy, oy + sy / 2 - 0.5]])
     border = cv2.BORDER_CONSTANT if fit.resize == "letterbox" else cv2.BORDER_REPLICATE
     fitted = cv2.warpAffine(
-        pixels, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=border, borderValue=(127, 127, 127)
+        pixels,
+        matrix,
+        (width, height),
+        flags=cv2.INTER_LINEAR,
+        borderMode=border,
+        borderValue=(127, 127, 127),
     )
     return np.asarray(fitted, np.uint8)

@@ -1,0 +1,265 @@
+"""From an image to boxes: the one path that every command takes."""
+
+import os
+import time
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from lightcam_edge.box import Box, BoxRule, Component, boxes_from_map
+from lightcam_edge.cam import Method, br_avgcam_weights, class_activation_map, upsample
+from lightcam_edge.card import CamSpec, InputSpec, ModelCard
+from lightcam_edge.errors import UsageError
+from lightcam_edge.geometry import Fit, fit_pixels
+from lightcam_edge.images import Photo, photo_from_array, photo_from_pil, read_image
+from lightcam_edge.interpreter import Backend, Interpreter
+from lightcam_edge.model_file import DEFAULT_MODEL, ModelFile, probe, read_model
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+Float32 = npt.NDArray[np.float32]
+UInt8 = npt.NDArray[np.uint8]
+Channels = Literal["rgb", "bgr"]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the caller wants otherwise than the model card has it; None leaves the card's value.
+
+    Args:
+        method: `cam` or `br-avgcam`.
+        threshold: share of the map's maximum above which a pixel counts, in [0, 1).
+        component: box each connected component, or all together.
+        label: the class to localize, instead of the one with the highest score.
+        max_boxes: how many boxes at most; 0 means all.
+        min_score: no box where the class scores less, in [0, 1].
+    """
+
+    method: Method | None = None
+    threshold: float | None = None
+    component: Component | None = None
+    label: str | None = None
+    max_boxes: int = 1
+    min_score: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """One object: its box in the upright image, and its class."""
+
+    box: Box
+    class_index: int
+    label: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Localization:
+    """What was found in one image.
+
+    Args:
+        class_index: the class localized: the one with the highest score, or the one asked for.
+        label: its label.
+        score: its score, in [0, 1].
+        scores: (C,) softmax.
+        detections: best first; empty where the class is the background.
+        cam: (h, w) activation map over the model's input frame, as it was thresholded.
+        fit: how the image lies in the input frame.
+        latency_ms: time of each stage, and `total`.
+    """
+
+    class_index: int
+    label: str
+    score: float
+    scores: Float32
+    detections: tuple[Detection, ...]
+    cam: Float32
+    fit: Fit
+    latency_ms: Mapping[str, float] = field(default_factory=dict)
+
+
+class Stopwatch:
+    """Takes lap times in milliseconds."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._started = self._last = time.perf_counter_ns()
+
+    def lap(self, name: str) -> None:
+        """Book the time since the last lap under a name."""
+        now = time.perf_counter_ns()
+        self.laps[name] = (now - self._last) / 1e6
+        self._last = now
+
+    def total(self) -> dict[str, float]:
+        """All laps, and their sum."""
+        return {**self.laps, "total": (self._last - self._started) / 1e6}
+
+
+def physical_cores() -> int:
+    """Cores this process may run on, hyper-threads counted once where the kernel tells."""
+    allowed = os.sched_getaffinity(0)
+    siblings = (Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list") for cpu in allowed)
+    groups = {path.read_text() if path.exists() else str(path) for path in siblings}
+    return len(groups) or 1
+
+
+class Localizer:
+    """Finds the object in photographs with one model.
+
+    Args:
+        model: path of a model file, name of a bundled one, or one already read.
+        threads: threads of the runtime; physical cores if None.
+        backend: TFLite runtime; the first installed if None.
+        options: what the caller wants otherwise than the model card.
+        verbose: let the runtime's own log lines through.
+
+    Raises:
+        ModelFileError: if the model file is damaged or not made for this program.
+        RuntimeMissingError: if no TFLite runtime is installed.
+        UsageError: if the options do not suit the model.
+    """
+
+    def __init__(
+        self,
+        model: str | Path | ModelFile = DEFAULT_MODEL,
+        *,
+        threads: int | None = None,
+        backend: Backend | None = None,
+        options: Options | None = None,
+        verbose: bool = False,
+    ) -> None:
+        self.model = model if isinstance(model, ModelFile) else read_model(model)
+        if self.model.card is None:
+            probe(self.model.path)
+        self.threads = physical_cores() if threads is None else threads
+        self.interpreter = Interpreter(self.model.flatbuffer, self.threads, backend, verbose)
+        self.card = self.model.card or self._assumed_card()
+        self._check_shapes()
+        self.set_options(options or Options())
+
+    def _assumed_card(self) -> ModelCard:
+        warnings.warn(
+            f"{self.model.path} has no model card: plain CAM, classes by number, no background", stacklevel=3
+        )
+        height, width = self.interpreter.input_hw
+        labels = tuple(f"class {index}" for index in range(len(self.interpreter.gap_bias)))
+        return ModelCard(self.model.path.stem, "unknown", labels, InputSpec(height, width), cam=CamSpec())
+
+    def _check_shapes(self) -> None:
+        card, classes = self.card, len(self.interpreter.gap_bias)
+        if (card.input.height, card.input.width) != self.interpreter.input_hw or len(card.labels) != classes:
+            raise UsageError(f"{self.model.path}: the card's input size or labels are not the network's")
+
+    def set_options(self, options: Options) -> None:
+        """Take other options from here on; the network stays loaded."""
+        cam = self.card.cam
+        try:
+            self.rule = BoxRule(
+                cam.threshold if options.threshold is None else options.threshold,
+                options.component or cam.component,
+            )
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+        self.method: Method = options.method or cam.method
+        self.options = options
+        self._wanted = None if options.label is None else self._class_index(options.label)
+        self._weights = self.interpreter.gap_weights
+        if self.method == "br-avgcam":
+            if self.card.background is None:
+                raise UsageError("br-avgcam needs a model with a background class: use --method cam")
+            self._br_avgcam = br_avgcam_weights(self._weights, self.card.background.index)
+
+    def _class_index(self, label: str) -> int:
+        if label not in self.card.labels:
+            raise UsageError(f"the model has no class {label!r}: it has {', '.join(self.card.labels)}")
+        return self.card.labels.index(label)
+
+    @property
+    def input_hw(self) -> tuple[int, int]:
+        """Height and width of the model's input, in pixels."""
+        return self.interpreter.input_hw
+
+    def __call__(
+        self, image: "str | Path | Image.Image | UInt8", channels: Channels | None = None
+    ) -> Localization:
+        """Localize the object in one image.
+
+        Args:
+            image: path, Pillow image, or (h, w, 3) uint8 array.
+            channels: order of an array's channels; must be given for arrays, and only for them.
+
+        Returns:
+            Class, scores, boxes in pixels of the upright image, and the map.
+
+        Raises:
+            InputError: if the image cannot be read.
+            ValueError: if an array comes without its channel order, or is not (h, w, 3) uint8.
+        """
+        stopwatch = Stopwatch()
+        photo = self.open(image, channels)
+        stopwatch.lap("decode")
+        return self.localize(photo, stopwatch)
+
+    def open(self, image: "str | Path | Image.Image | UInt8", channels: Channels | None = None) -> Photo:
+        """Decode an image as far as the model needs it, see `__call__`."""
+        if isinstance(image, str | Path):
+            return read_image(Path(image), enough_hw=self.input_hw)
+        if isinstance(image, np.ndarray):
+            return photo_from_array(image, channels)
+        return photo_from_pil(image)
+
+    def batch(self, images: "Iterable[str | Path | Image.Image]") -> Iterator[Localization]:
+        """Localize many images one after the other, keeping none of them."""
+        return (self(image) for image in images)
+
+    def localize(self, photo: Photo, stopwatch: Stopwatch | None = None) -> Localization:
+        """Localize the object in a decoded image.
+
+        Args:
+            photo: upright RGB pixels and the size of the image they show.
+            stopwatch: takes a lap for each stage.
+        """
+        stopwatch = stopwatch or Stopwatch()
+        fit = Fit(photo.image_hw, self.input_hw, self.card.input.resize)
+        pixels = fit_pixels(photo.pixels, fit)
+        stopwatch.lap("preprocess")
+        outputs = self.interpreter.invoke(pixels)
+        stopwatch.lap("inference")
+        class_index = int(outputs.scores.argmax()) if self._wanted is None else self._wanted
+        cam = self._activation_map(outputs.features, class_index)
+        stopwatch.lap("cam")
+        score = float(outputs.scores[class_index])
+        boxes = self._boxes(cam, fit) if self._shows(class_index, score) else []
+        label = self.card.labels[class_index]
+        detections = tuple(Detection(box, class_index, label, score) for box in boxes)
+        stopwatch.lap("box")
+        return Localization(
+            class_index, label, score, outputs.scores, detections, cam, fit, stopwatch.total()
+        )
+
+    def _activation_map(self, features: Float32, class_index: int) -> Float32:
+        if self.method == "br-avgcam":
+            cam = np.asarray(features @ self._br_avgcam, np.float32)
+        else:
+            cam = class_activation_map(features, self._weights, class_index)
+        if sigma := self.card.cam.smoothing:
+            cam = np.asarray(cv2.GaussianBlur(cam, (0, 0), sigma), np.float32)
+        return cam
+
+    def _shows(self, class_index: int, score: float) -> bool:
+        background = self.card.background
+        is_background = background is not None and class_index == background.index
+        return not is_background and score >= self.options.min_score
+
+    def _boxes(self, cam: Float32, fit: Fit) -> list[Box]:
+        boxes = boxes_from_map(upsample(cam, self.input_hw), self.rule, self.options.max_boxes)
+        found = (fit.to_image(box) for box in boxes)
+        return [box for box in found if box.area > 0]

@@ -1,0 +1,182 @@
+"""The model file: a TFLite flatbuffer with labels and the model card in a zip behind it."""
+
+import hashlib
+import io
+import os
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+
+from lightcam_edge.card import ModelCard, card_from_json
+from lightcam_edge.errors import ModelFileError
+
+CARD_NAME = "lightcam.json"
+LABELS_NAME = "labels.txt"
+EMBEDDED_CARD_NAME = "LIGHTCAM_METADATA"
+EMBEDDED_CARD_BYTES = 16384
+TFLITE_IDENTIFIER = b"TFL3"
+DEFAULT_MODEL = "lite"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A model file whose digest has been verified, or one without a card.
+
+    Args:
+        path: where it was read from.
+        flatbuffer: the TFLite model, without the zip behind it.
+        card: the model card, or None for a bare TFLite file.
+    """
+
+    path: Path
+    flatbuffer: bytes
+    card: ModelCard | None
+
+
+def bundled_models() -> dict[str, Path]:
+    """The models that come with this package, by name."""
+    folder = Path(str(resources.files("lightcam_edge"))) / "bundled"
+    return {path.stem: path for path in sorted(folder.glob("*.tflite"))}
+
+
+def find_model(name: str | Path) -> Path:
+    """Take a path, or the name of a bundled model, to a path.
+
+    Raises:
+        ModelFileError: if there is neither such a file nor such a name.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    if bundled := bundled_models().get(str(name)):
+        return bundled
+    known = ", ".join(bundled_models()) or "none"
+    raise ModelFileError(f"no model file {name}: give a .tflite file or a bundled model's name ({known})")
+
+
+def read_model(name: str | Path) -> ModelFile:
+    """Read a model file and verify its digest before an interpreter sees a byte of it.
+
+    A damaged flatbuffer can crash the interpreter process, so a file that
+    carries a card must match it. A file with no trace of a card is returned
+    with `card=None`: nothing vouches for it.
+
+    Args:
+        name: path, or name of a bundled model.
+
+    Raises:
+        ModelFileError: if it is missing, not TFLite, truncated or altered.
+    """
+    path = find_model(name)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelFileError(f"cannot read model {path}: {error.strerror}") from error
+    if content[4:8] != TFLITE_IDENTIFIER:
+        raise ModelFileError(
+            f"{path} is not a TFLite file: convert a Keras model with `lightcam-edge convert`"
+        )
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            card = card_from_json(archive.read(CARD_NAME))
+            end = min(entry.header_offset for entry in archive.infolist())
+    except (zipfile.BadZipFile, KeyError, ModelFileError, NotImplementedError, EOFError, ValueError) as error:
+        if EMBEDDED_CARD_NAME.encode() in content or CARD_NAME.encode() in content:
+            raise ModelFileError(
+                f"{path} is damaged or cut short ({error}): copy or convert it again"
+            ) from error
+        return ModelFile(path, content, None)
+    flatbuffer = content[:end]
+    if hashlib.sha256(flatbuffer).hexdigest() != card.sha256:
+        raise ModelFileError(f"{path} is damaged: its SHA-256 is not its card's; copy or convert it again")
+    return ModelFile(path, flatbuffer, card)
+
+
+def probe(path: Path) -> None:
+    """Let another process run a file that nothing vouches for, since a damaged one can take its process down.
+
+    Raises:
+        ModelFileError: if that process does not come through.
+    """
+    code = "import sys, lightcam_edge.interpreter as i; i.Interpreter(open(sys.argv[1], 'rb').read())"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False
+    )
+    if done.returncode < 0:
+        raise ModelFileError(f"{path} crashes the TFLite runtime (signal {-done.returncode}): it is damaged")
+    if done.returncode > 0:
+        reason = done.stderr.strip().splitlines()[-1].removeprefix("lightcam_edge.errors.ModelFileError: ")
+        raise ModelFileError(f"{path} does not load: {reason}")
+
+
+def embedded_card(card: ModelCard) -> bytes:
+    """The card as it stands inside the flatbuffer: without a digest, padded with spaces for later changes.
+
+    Raises:
+        ValueError: if it does not fit.
+    """
+    text = replace(card, sha256="").to_json().encode()
+    if len(text) > EMBEDDED_CARD_BYTES:
+        raise ValueError(
+            f"the model card takes {len(text)} bytes, more than {EMBEDDED_CARD_BYTES}: shorten it"
+        )
+    return text.ljust(EMBEDDED_CARD_BYTES)
+
+
+def seal(flatbuffer: bytes, card: ModelCard) -> bytes:
+    """Put the labels and the card, with the flatbuffer's digest, behind a flatbuffer.
+
+    The zip is stored uncompressed, as the TFLite Model Metadata standard has it.
+
+    Args:
+        flatbuffer: a TFLite model that holds `embedded_card(card)`.
+        card: its card; `sha256` is filled in.
+
+    Returns:
+        The bytes of a model file.
+    """
+    sealed = replace(card, sha256=hashlib.sha256(flatbuffer).hexdigest())
+    file = io.BytesIO(flatbuffer)
+    with zipfile.ZipFile(file, "a", zipfile.ZIP_STORED) as archive:
+        for name, text in (
+            (LABELS_NAME, "".join(f"{label}\n" for label in card.labels)),
+            (CARD_NAME, sealed.to_json()),
+        ):
+            archive.writestr(zipfile.ZipInfo(name), text)
+    return file.getvalue()
+
+
+def rewrite_card(name: str | Path, card: ModelCard) -> None:
+    """Replace the card of a model file, in both places, and leave the network as it is.
+
+    Args:
+        name: path, or name of a bundled model.
+        card: the new card.
+
+    Raises:
+        ModelFileError: if the file has no card to replace, or the new one does not fit.
+    """
+    model = read_model(name)
+    if model.card is None:
+        raise ModelFileError(f"{model.path} has no model card: convert it with `lightcam-edge convert`")
+    old = embedded_card(model.card)
+    if model.flatbuffer.count(old) != 1:
+        raise ModelFileError(f"{model.path} does not hold its card in {EMBEDDED_CARD_NAME}: convert it again")
+    try:
+        flatbuffer = model.flatbuffer.replace(old, embedded_card(card))
+    except ValueError as error:
+        raise ModelFileError(str(error)) from error
+    write_atomically(model.path, seal(flatbuffer, card))
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that it appears whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
