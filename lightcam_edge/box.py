@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 Float32 = npt.NDArray[np.float32]
 Component = Literal["largest", "all"]
+COMPONENTS: tuple[Component, ...] = get_args(Component)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,8 @@ class BoxRule:
     def __post_init__(self) -> None:
         if not 0 <= self.threshold < 1:
             raise ValueError(f"threshold {self.threshold} is outside [0, 1)")
-        if self.component not in get_args(Component):
-            raise ValueError(f"component rule {self.component!r} is none of {', '.join(get_args(Component))}")
+        if self.component not in COMPONENTS:
+            raise ValueError(f"component rule {self.component!r} is none of {', '.join(COMPONENTS)}")
 
 
 def boxes_from_map(cam: Float32, rule: BoxRule, max_boxes: int = 1) -> list[Box]:

@@ -63,6 +63,11 @@ class Head:
     gap: layers.GlobalAveragePooling2D
     dense: layers.Dense
 
+    @property
+    def stage(self) -> str:
+        """Name of the layer whose output GAP averages."""
+        return str(_producer(self.features).name)
+
 
 def build_model(
     architecture: str,
@@ -130,6 +135,8 @@ def _scores(features: keras.KerasTensor, classes: int, dropout: float) -> keras.
 def _start(model: keras.Model, kind: Architecture, weights: Weights) -> None:
     if isinstance(weights, Path):
         load_backbone(model, weights)
+    elif weights not in ("default", "imagenet", None):
+        raise ValueError(f"weights {weights!r} is neither `default`, `imagenet`, None nor a Path")
     elif weights == "imagenet" and kind.load_imagenet is None:
         raise UsageError(
             f"there are no ImageNet weights for {model.name}: leave them out, or give a backbone file"
@@ -153,10 +160,15 @@ def light_cam_stage(
         width: multiplies every number of filters.
         last_pooling: pool after the last block too, as the paper does; without
             it the map has twice the height and width.
+
+    Raises:
+        UsageError: if there are no filters.
     """
+    if not filters or min(filters) * width < 1:
+        raise UsageError(f"filters {tuple(filters)} times width {width} leave a block without any")
     x = layers.Rescaling(1 / 255, name="scaling")(image)
     for number, count in enumerate(filters, start=1):
-        x = layers.Conv2D(max(1, round(count * width)), 3, padding="same", name=f"conv{number}")(x)
+        x = layers.Conv2D(round(count * width), 3, padding="same", name=f"conv{number}")(x)
         x = layers.BatchNormalization(name=f"bn{number}")(x)
         x = layers.ReLU(name=f"relu{number}")(x)
         if last_pooling or number < len(filters):
@@ -304,26 +316,30 @@ def localization_head(model: keras.Model) -> Head:
     Raises:
         UsageError: if the model ends otherwise; it names the layer found instead.
     """
-    if len(model.outputs) != 1:
-        raise UsageError(f"model {model.name} has {len(model.outputs)} outputs, not one of class scores")
-    layer = _producer(model.output)
+    outputs = getattr(model, "outputs", None) or []
+    if len(outputs) != 1:
+        raise UsageError(f"model {model.name} has {len(outputs)} known outputs, not one of class scores")
+    layer, tensor = _producer(outputs[0])
     if _is_softmax(layer):
-        layer = _producer(layer.input)
+        layer, tensor = _producer(tensor)
     if not isinstance(layer, layers.Dense):
         raise _wrong_end(model, layer, "a Dense layer of classes")
     dense = layer
     if dense.activation not in (keras.activations.softmax, keras.activations.linear):
         raise UsageError(f"layer {dense.name} of model {model.name} has no softmax: train it with one")
-    layer = _producer(dense.input)
+    layer, tensor = _producer(tensor)
     while isinstance(layer, layers.Dropout | layers.Flatten):
-        layer = _producer(layer.input)
+        layer, tensor = _producer(tensor)
     if not isinstance(layer, layers.GlobalAveragePooling2D):
         raise _wrong_end(model, layer, "GlobalAveragePooling2D")
-    return Head(layer.input, layer, dense)
+    return Head(tensor, layer, dense)
 
 
-def _producer(tensor: keras.KerasTensor) -> layers.Layer:
-    return tensor._keras_history.operation
+def _producer(tensor: keras.KerasTensor) -> tuple[layers.Layer, keras.KerasTensor]:
+    """The layer a tensor comes from, and what went into it there; a layer may be used in several places."""
+    layer, node_index, _ = tensor._keras_history
+    inputs = layer._inbound_nodes[node_index].input_tensors
+    return layer, inputs[0] if inputs else tensor
 
 
 def _is_softmax(layer: layers.Layer) -> bool:

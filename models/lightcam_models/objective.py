@@ -1,0 +1,95 @@
+"""What training minimizes: the class of the photograph, and where its foreground lies."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from lightcam_models.architectures import localization_head
+
+
+class Localizing(keras.Model):  # type: ignore[misc]
+    """A network in training: classified by its average, localized by its activation map.
+
+    The loss is cross-entropy of the classes plus, where masks exist, binary
+    cross-entropy between them and the activation map, which a learnt scale and
+    bias turn into logits. The map is BR-AvgCAM where there is a background
+    class, else the CAM of the photograph's own class.
+
+    Args:
+        network: a model that `localization_head` accepts; it is trained in place.
+        background: index of the background class, or None.
+        mask_weight: weight of the map's loss; 0 leaves it out.
+        teacher_weight: share of the teacher's class probabilities in the target, in [0, 1].
+        label_smoothing: share of the target spread over all classes, in [0, 1).
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        background: int | None,
+        mask_weight: float = 0.0,
+        teacher_weight: float = 0.0,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__()
+        head = localization_head(network)
+        self.network, self.dense = network, head.dense
+        self.trunk = keras.Model(network.inputs, head.features)
+        self.background, self.mask_weight = background, mask_weight
+        self.teacher_weight, self.label_smoothing = teacher_weight, label_smoothing
+        self.map_scale = self.add_weight(shape=(), initializer="ones", name="map_scale")
+        self.map_bias = self.add_weight(shape=(), initializer="zeros", name="map_bias")
+        self.class_loss = keras.metrics.Mean(name="class_loss")
+        self.map_loss = keras.metrics.Mean(name="map_loss")
+        self.accuracy = keras.metrics.Mean(name="accuracy")
+        self.built = True
+
+    def call(self, image: Any, training: bool | None = None) -> Any:
+        """The features of a batch: (B, H, W, 3) to (B, h, w, K) float32."""
+        return ops.cast(self.trunk(image, training=training), "float32")
+
+    def map_logits(self, features: Any, targets: Any) -> Any:
+        """Log-odds of foreground: (B, h, w), from (B, h, w, K) features and (B, C) one-hot targets."""
+        kernel = ops.cast(self.dense.kernel, "float32")
+        if self.background is None:
+            cam = ops.einsum("bhwk,kc,bc->bhw", features, kernel, targets)
+        else:
+            classes = kernel.shape[1]
+            others = [-1.0 if c == self.background else 1 / (classes - 1) for c in range(classes)]
+            cam = ops.matmul(features, ops.matmul(kernel, ops.convert_to_tensor(others, "float32")))
+        return self.map_scale * cam + self.map_bias
+
+    def logits(self, features: Any) -> Any:
+        """Class logits of the averaged features: (B, h, w, K) to (B, C)."""
+        kernel, bias = (ops.cast(w, "float32") for w in (self.dense.kernel, self.dense.bias))
+        return ops.matmul(ops.mean(features, axis=(1, 2)), kernel) + bias
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """Cross-entropy of the classes plus that of the map; `y` is what `Batches` serves."""
+        share = self.label_smoothing / y["targets"].shape[1]
+        target = (1 - self.teacher_weight) * y["targets"] + self.teacher_weight * y["teacher"]
+        target = (1 - self.label_smoothing) * target + share
+        by_photo = -ops.sum(target * ops.log_softmax(self.logits(y_pred)), axis=1)
+        class_loss = ops.mean(y["weights"] * by_photo)
+        self.class_loss.update_state(class_loss)
+        if not self.mask_weight:
+            return class_loss
+        map_logits = self.map_logits(y_pred, y["targets"])
+        # log(1 + e^x) - x t, the cross-entropy of a logit x against a target t
+        map_loss = ops.mean(ops.softplus(map_logits) - map_logits * y["foreground"])
+        self.map_loss.update_state(map_loss)
+        return class_loss + self.mask_weight * map_loss
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
+        """Accuracy beside the losses."""
+        right = ops.equal(ops.argmax(self.logits(y_pred), axis=1), ops.argmax(y["targets"], axis=1))
+        self.accuracy.update_state(ops.cast(right, "float32"))
+        return self.get_metrics_result()  # type: ignore[no-any-return]
