@@ -66,7 +66,7 @@ class Head:
     @property
     def stage(self) -> str:
         """Name of the layer whose output GAP averages."""
-        return str(_producer(self.features).name)
+        return str(_producer(self.features)[0].name)
 
 
 def build_model(
