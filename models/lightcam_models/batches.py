@@ -48,7 +48,7 @@ def decode_photographs(
     if note.exists() and pixels_file.exists():
         known = json.loads(note.read_text())
         if {name: known[name] for name in key} == key:
-            return np.load(pixels_file, mmap_mode="r"), _only(dataset, known["kept"])
+            return _kept(pixels_file, dataset, known["kept"])
     folder.mkdir(parents=True, exist_ok=True)
     pixels = np.lib.format.open_memmap(pixels_file, "w+", np.uint8, (len(dataset.examples), side, side, 3))
     kept: list[int] = []
@@ -65,7 +65,7 @@ def decode_photographs(
         raise UsageError(f"{dataset.name}: none of {len(dataset.examples)} photographs can be read")
     pixels.flush()
     write_atomically(note, json.dumps({**key, "kept": kept}).encode())
-    return np.load(pixels_file, mmap_mode="r")[: len(kept)], _only(dataset, kept)
+    return _kept(pixels_file, dataset, kept)
 
 
 def _squashed(example: Example, side: int) -> UInt8 | str:
@@ -76,8 +76,9 @@ def _squashed(example: Example, side: int) -> UInt8 | str:
     return fit_pixels(photo.pixels, Fit(photo.image_hw, (side, side)))
 
 
-def _only(dataset: Dataset, kept: Sequence[int]) -> Dataset:
-    return replace(dataset, examples=tuple(dataset.examples[index] for index in kept))
+def _kept(pixels_file: Path, dataset: Dataset, kept: Sequence[int]) -> tuple[UInt8, Dataset]:
+    examples = tuple(dataset.examples[index] for index in kept)
+    return np.load(pixels_file, mmap_mode="r")[: len(kept)], replace(dataset, examples=examples)
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]

@@ -1,0 +1,63 @@
+import cv2
+import numpy as np
+import pytest
+
+from lightcam_edge.box import BoxRule
+from lightcam_models.teacher import calibrate, fit_linear_classifier, refine, teach_from_imagenet
+
+
+def blob(side: int, x: float, y: float, radius: float) -> np.ndarray:
+    """A map with a round peak, coordinates and radius as shares of the side."""
+    ys, xs = np.mgrid[:side, :side] / side
+    return np.exp(-((xs - x) ** 2 + (ys - y) ** 2) / (2 * radius**2)).astype(np.float32)
+
+
+def test_a_linear_classifier_separates_what_a_line_separates(rng: np.random.Generator) -> None:
+    features = rng.standard_normal((200, 5)).astype(np.float32)
+    targets = (features[:, 0] + features[:, 1] > 0).astype(np.int64)
+    kernel, bias = fit_linear_classifier(features, targets, 2)
+    assert kernel.shape == (5, 2)
+    assert np.mean((features @ kernel + bias).argmax(axis=1) == targets) > 0.98
+
+
+def test_grabcut_carries_a_blurred_map_to_the_edges_of_the_object(rng: np.random.Generator) -> None:
+    pixels = rng.integers(0, 60, (256, 256, 3), dtype=np.uint8)
+    cv2.circle(pixels, (150, 100), 50, (220, 180, 40), -1)
+    truth = np.zeros((256, 256), np.uint8)
+    cv2.circle(truth, (150, 100), 50, 1, -1)
+    cam = blob(20, 150 / 256, 100 / 256, 0.12)
+
+    mask = refine(pixels, cam)
+
+    found, wanted = mask > 127, cv2.resize(truth, (128, 128), interpolation=cv2.INTER_AREA) > 0
+    assert mask.shape == (128, 128)
+    assert (found & wanted).sum() / (found | wanted).sum() > 0.85
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0])
+def test_a_map_without_a_peak_marks_nothing(value: float) -> None:
+    mask = refine(np.zeros((256, 256, 3), np.uint8), np.full((14, 14), value, np.float32))
+    assert not mask.any()
+
+
+def test_calibration_finds_the_threshold_that_made_the_masks() -> None:
+    cams = np.stack([blob(14, 0.4, 0.5, 0.2), blob(14, 0.6, 0.5, 0.15)])
+    masks = np.stack([(cv2.resize(cam, (128, 128)) > 0.6 * cam.max()).astype(np.uint8) * 255 for cam in cams])
+    rule, agreement = calibrate(cams, masks, 224)
+    assert rule == BoxRule(0.6, "largest")
+    assert agreement > 0.9
+
+
+def test_the_imagenet_network_marks_the_object_and_leaves_scenes_empty() -> None:
+    sample = np.full((4, 256, 256, 3), 127, np.uint8)
+    cv2.circle(sample[0], (80, 80), 40, (250, 120, 0), -1)
+    cv2.circle(sample[1], (170, 170), 40, (250, 120, 0), -1)
+    told: list[str] = []
+
+    lesson = teach_from_imagenet(sample, np.array([0, 0, 1, 1]), 1, lambda step, *_: told.append(step))
+
+    assert lesson.masks.shape == (4, 128, 128)
+    assert lesson.masks[:2].reshape(2, -1).max(axis=1).min() > 100
+    assert not lesson.masks[2:].any()
+    np.testing.assert_allclose(lesson.scores.sum(axis=1), 1, atol=1e-5)
+    assert set(told) == {"reading", "marking"}
