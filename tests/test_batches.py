@@ -43,7 +43,7 @@ def test_a_seed_and_an_epoch_fix_the_batches() -> None:
 def test_masks_reach_the_map_and_scenes_have_none() -> None:
     masks = np.zeros((7, 128, 128), np.uint8)
     masks[:4, :64] = 255
-    images, known = batches(masks=masks)[0]
+    _, known = batches(masks=masks)[0]
     assert known["foreground"][0].tolist() == [[1] * 4, [1] * 4, [0] * 4, [0] * 4]
     served = batches(masks=masks)
     assert not served[2][1]["foreground"].any()

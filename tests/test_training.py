@@ -69,6 +69,7 @@ def test_a_training_leaves_a_model_and_all_that_belongs_to_it(folder: Path, tmp_
     assert sorted(path.name for path in out.iterdir()) == [
         "curve.png",
         "history.csv",
+        "images.txt",
         "model.keras",
         "training.json",
     ]
@@ -83,7 +84,7 @@ def test_the_same_seed_gives_the_same_weights(folder: Path, tmp_path: Path) -> N
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
-class CutOff(Exception):
+class CutOffError(Exception):
     """Stands for a power cut."""
 
 
@@ -95,13 +96,13 @@ class Cutting(Progress):
 
     def line(self, text: str, lasting: bool = True) -> None:
         if text.startswith("epoch 1/"):
-            raise CutOff
+            raise CutOffError
 
 
 def test_a_training_that_was_cut_off_goes_on_and_ends_the_same(folder: Path, tmp_path: Path) -> None:
     whole = training.train(plain_order(folder, tmp_path / "whole"), progress=Progress(quiet=True))
     order = plain_order(folder, tmp_path / "cut")
-    with pytest.raises(CutOff):
+    with pytest.raises(CutOffError):
         training.train(order, progress=Cutting())
 
     with pytest.raises(UsageError, match="add --resume"):

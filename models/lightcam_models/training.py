@@ -90,8 +90,8 @@ def train(order: Order, resume: bool = False, progress: Progress | None = None) 
     """Train a network and write `model.keras` with everything needed to repeat it.
 
     Beside the model the folder gets `training.json` (labels, recipe, data,
-    versions, results), `history.csv`, `curve.png` and, with a teacher,
-    `masks.png`. A training that is cut off leaves its state in `state/`.
+    versions, results), `images.txt` (the photographs, for calibration),
+    `history.csv`, `curve.png` and, with a teacher, `masks.png`. A training that is cut off leaves its state in `state/`.
 
     Args:
         order: what is to be trained.
@@ -330,6 +330,8 @@ def _write(
         writer.writeheader()
         writer.writerows(history)
     training_curves(history, out / "curve.png")
+    paths = sorted({f"{example.path.resolve()}\n" for example in dataset.examples})
+    write_atomically(out / "images.txt", "".join(paths).encode())
     scale, bias = (float(keras.ops.convert_to_numpy(value)) for value in (model.map_scale, model.map_bias))
     described = {
         **order.fingerprint(),
