@@ -91,7 +91,8 @@ def train(order: Order, resume: bool = False, progress: Progress | None = None) 
 
     Beside the model the folder gets `training.json` (labels, recipe, data,
     versions, results), `images.txt` (the photographs, for calibration),
-    `history.csv`, `curve.png` and, with a teacher, `masks.png`. A training that is cut off leaves its state in `state/`.
+    `history.csv`, `curve.png` and, with a teacher, `masks.png`. A training that
+    is cut off leaves its state in `state/`.
 
     Args:
         order: what is to be trained.
