@@ -53,9 +53,84 @@ def load_dataset(
         names = ", ".join(NAMED)
         raise UsageError(f"no data set {name}: give a folder that exists, or one of {names} with --data-root")
     if is_webdataset(folder):
-        return _with_background(load_shards(folder, split), background)
+        return load_shards(folder, split, background)
     read = reader_for(folder) or read_class_folders
     if read is read_class_folders:
         _refuse_collection(folder)
     found = read_oxford_pets(folder, split, boxes) if read is read_oxford_pets else read(folder, split)
     return open_photographs(folder.resolve().name, folder, found, background, LAYOUT.format(folder))
+
+
+def _refuse_collection(folder: Path) -> None:
+    inner = next((sub for sub in sorted(folder.iterdir()) if sub.is_dir() and reader_for(sub)), None)
+    if inner:
+        names = ", ".join(NAMED)
+        raise UsageError(
+            f"{folder} holds whole data sets: give {inner}, or {names} with --data-root {folder}"
+        )
+
+
+def _load_named(name: str, split: Split, background: str, root: Path | None, boxes: PetBoxes) -> Dataset:
+    if root is None:
+        raise UsageError(f"data set {name} is put together from public ones: say where with --data-root DIR")
+    found = _together(NAMED[name](root, split, boxes))
+    return open_photographs(name, root, found, background, f"the public data sets of {name}")
+
+
+def _together(parts: list[Found]) -> Found:
+    return Found(
+        tuple(entry for part in parts for entry in part.entries),
+        tuple(one for part in parts for one in part.skipped),
+        " ".join(part.terms for part in parts),
+    )
+
+
+def _part(root: Path, name: str) -> Path:
+    if not (root / name).is_dir():
+        raise UsageError(f"{root} lacks {name}/: --data-root is the folder that holds it")
+    return root / name
+
+
+def _called(found: Found, label: str) -> Found:
+    return replace(found, entries=tuple(replace(entry, label=label) for entry in found.entries))
+
+
+def _only(found: Found, labels: Iterable[str]) -> Found:
+    kept = set(labels)
+    return replace(found, entries=tuple(entry for entry in found.entries if entry.label in kept))
+
+
+def _scenes(root: Path, split: Split) -> Found:
+    return read_landscape(_part(root, LANDSCAPE), split)
+
+
+def _bird_dog(root: Path, split: Split, _: PetBoxes) -> list[Found]:
+    birds = _called(read_cub(_part(root, CUB), split), "bird")
+    dogs = _called(read_stanford_dogs(_part(root, DOGS), split), "dog")
+    return [birds, dogs, _scenes(root, split)]
+
+
+def _cat_dog(root: Path, split: Split, boxes: PetBoxes) -> list[Found]:
+    if split == "test":
+        return [read_oxford_pets(_part(root, PETS), split, boxes), _scenes(root, split)]
+    both = read_dogs_vs_cats(_part(root, CATS_AND_DOGS), split)
+    dogs = _called(read_stanford_dogs(_part(root, DOGS), split), "dog")
+    return [both, dogs, _scenes(root, split)]
+
+
+def _breeds(root: Path, split: Split, _: PetBoxes) -> list[Found]:
+    return [read_stanford_dogs(_part(root, DOGS), split), _scenes(root, split)]
+
+
+def _ten_breeds(root: Path, split: Split, boxes: PetBoxes) -> list[Found]:
+    dogs, scenes = _breeds(root, split, boxes)
+    return [_only(dogs, largest_breeds(_part(root, DOGS), 10)), scenes]
+
+
+# The four data sets of the Light-CAM paper (J. KICS 2022), each with its background class.
+NAMED: dict[str, Callable[[Path, Split, PetBoxes], list[Found]]] = {
+    "bird-dog": _bird_dog,
+    "cat-dog": _cat_dog,
+    "stanford-dogs-10": _ten_breeds,
+    "stanford-dogs": _breeds,
+}

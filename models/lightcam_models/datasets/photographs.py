@@ -14,6 +14,7 @@ from lightcam_models.datasets.dataset import Dataset, Example
 
 SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"))
 EXIF_ORIENTATION = 0x0112
+NO_BOXES = Annotation(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Entry:
 
     path: Path
     label: str
-    annotation: Annotation = Annotation(())
+    annotation: Annotation = NO_BOXES
     mask: Path | None = None
 
 

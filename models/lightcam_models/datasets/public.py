@@ -139,7 +139,7 @@ def read_dogs_vs_cats(folder: Path, split: Split) -> Found:
 
 
 def read_voc_folder(folder: Path) -> Found:
-    """Read images/ with annotations/*.xml, such as Kaggle Dog and Cat Detection; the label is the object's name.
+    """Read images/ with annotations/*.xml, as Kaggle Dog and Cat Detection; objects name the label.
 
     The layout has no split: train and test are the same photographs.
     """

@@ -17,7 +17,7 @@ def is_webdataset(folder: Path) -> bool:
 
 
 def webdataset_labels(folder: Path) -> tuple[str, ...]:
-    """Labels by class index, from the `wnid words` lines of classes.txt; the whole line where words repeat."""
+    """Labels by class index: the words of `wnid words` in classes.txt, or the line where words repeat."""
     lines = [line.strip() for line in (folder / CLASSES).read_text(encoding="utf-8").splitlines()]
     words = [line.partition(" ")[2] or line for line in lines]
     return tuple(words if len(set(words)) == len(words) else lines)
@@ -36,7 +36,7 @@ def iter_webdataset(folder: Path) -> Iterator[tuple[bytes, int]]:
                 yield shard.read(size), index
 
 
-def load_shards(folder: Path, split: Split) -> Dataset:
+def load_shards(folder: Path, split: Split, background: str | None = None) -> Dataset:
     """Index the shards, so that any image can be read out of them.
 
     Shards named test* or val* are the test part, all others are for training.
@@ -61,8 +61,8 @@ def load_shards(folder: Path, split: Split) -> Dataset:
                 raise UsageError(f"{path} has class index {index}, but {CLASSES} has {len(labels)} lines")
             examples.append(Example(path, labels[index], member=member))
     layout = "shards of <key>.jpg and <key>.cls"
-    settle_labels(folder, (example.label for example in examples), None, layout)
-    return Dataset(folder.name, labels, None, tuple(examples), root=folder)
+    labels = settle_labels(folder, (example.label for example in examples), background, layout, labels)
+    return Dataset(folder.resolve().name, labels, background, tuple(examples), root=folder)
 
 
 def _samples(path: Path) -> Iterator[tuple[tuple[int, int], int]]:
