@@ -61,6 +61,19 @@ def br_avgcam_weights(weights: Float32, background_index: int) -> Float32:
     return np.asarray(others.mean(axis=1) - weights[:, background_index], np.float32)
 
 
+def smooth(cam: Float32, sigma: float) -> Float32:
+    """Blur a map by a Gaussian.
+
+    Args:
+        cam: (h, w) map.
+        sigma: standard deviation in map cells; 0 leaves the map as it is.
+
+    Returns:
+        (h, w) map.
+    """
+    return np.asarray(cv2.GaussianBlur(cam, (0, 0), sigma), np.float32) if sigma else cam
+
+
 def upsample(cam: Float32, size_hw: tuple[int, int]) -> Float32:
     """Enlarge a map bilinearly, pixel centres aligned as image resizing does.
 

@@ -6,19 +6,18 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from lightcam_edge.box import Box, BoxRule, Component, boxes_from_map
-from lightcam_edge.cam import Method, br_avgcam_weights, class_activation_map, upsample
+from lightcam_edge.cam import Method, br_avgcam_weights, class_activation_map, smooth, upsample
 from lightcam_edge.card import CamSpec, InputSpec, ModelCard
 from lightcam_edge.errors import UsageError
 from lightcam_edge.geometry import Fit, fit_pixels
 from lightcam_edge.images import Photo, photo_from_array, photo_from_pil, read_image
-from lightcam_edge.interpreter import Backend, Interpreter
+from lightcam_edge.interpreter import Backend, Interpreter, Outputs
 from lightcam_edge.model_file import DEFAULT_MODEL, ModelFile, probe, read_model
 
 if TYPE_CHECKING:
@@ -85,6 +84,18 @@ class Localization:
     latency_ms: Mapping[str, float] = field(default_factory=dict)
 
 
+class Network(Protocol):
+    """What runs the network: `Interpreter`, or another framework that answers the same."""
+
+    input_hw: tuple[int, int]
+    gap_weights: Float32
+    gap_bias: Float32
+
+    def invoke(self, image: UInt8) -> Outputs:
+        """Run the network on one (H, W, 3) image of its input size."""
+        ...
+
+
 class Stopwatch:
     """Takes lap times in milliseconds."""
 
@@ -120,6 +131,7 @@ class Localizer:
         backend: TFLite runtime; the first installed if None.
         options: what the caller wants otherwise than the model card.
         verbose: let the runtime's own log lines through.
+        network: what runs the network instead of a TFLite runtime; `model` is then read, and has a card.
 
     Raises:
         ModelFileError: if the model file is damaged or not made for this program.
@@ -135,12 +147,15 @@ class Localizer:
         backend: Backend | None = None,
         options: Options | None = None,
         verbose: bool = False,
+        network: Network | None = None,
     ) -> None:
         self.model = model if isinstance(model, ModelFile) else read_model(model)
         if self.model.card is None:
             probe(self.model.path)
         self.threads = physical_cores() if threads is None else threads
-        self.interpreter = Interpreter(self.model.flatbuffer, self.threads, backend, verbose)
+        self.interpreter: Network = network or Interpreter(
+            self.model.flatbuffer, self.threads, backend, verbose
+        )
         self.card = self.model.card or self._assumed_card()
         self._check_shapes()
         self.set_options(options or Options())
@@ -228,11 +243,22 @@ class Localizer:
             stopwatch: takes a lap for each stage.
         """
         stopwatch = stopwatch or Stopwatch()
+        fit, outputs = self.infer(photo, stopwatch)
+        return self.conclude(fit, outputs, stopwatch)
+
+    def infer(self, photo: Photo, stopwatch: Stopwatch | None = None) -> tuple[Fit, Outputs]:
+        """Run the network on a decoded image: the half of `localize` that no option changes."""
+        stopwatch = stopwatch or Stopwatch()
         fit = Fit(photo.image_hw, self.input_hw, self.card.input.resize)
         pixels = fit_pixels(photo.pixels, fit)
         stopwatch.lap("preprocess")
         outputs = self.interpreter.invoke(pixels)
         stopwatch.lap("inference")
+        return fit, outputs
+
+    def conclude(self, fit: Fit, outputs: Outputs, stopwatch: Stopwatch | None = None) -> Localization:
+        """Find class and boxes in what the network said: the half of `localize` that the options rule."""
+        stopwatch = stopwatch or Stopwatch()
         class_index = int(outputs.scores.argmax()) if self._wanted is None else self._wanted
         cam = self._activation_map(outputs.features, class_index)
         stopwatch.lap("cam")
@@ -250,9 +276,7 @@ class Localizer:
             cam = np.asarray(features @ self._br_avgcam, np.float32)
         else:
             cam = class_activation_map(features, self._weights, class_index)
-        if sigma := self.card.cam.smoothing:
-            cam = np.asarray(cv2.GaussianBlur(cam, (0, 0), sigma), np.float32)
-        return cam
+        return smooth(cam, self.card.cam.smoothing)
 
     def _shows(self, class_index: int, score: float) -> bool:
         background = self.card.background
