@@ -137,19 +137,21 @@ def read_csv(path: Path) -> dict[str, Annotation]:
     Raises:
         UsageError: if a row's box is not four numbers.
     """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            table = csv.DictReader(file, skipinitialspace=True)
+            if not set(CSV_COLUMNS) <= set(table.fieldnames or ()):
+                return {}
+            rows = list(table)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"{path} is no CSV table in UTF-8 ({error}): repair it, or move it away") from error
     objects: dict[str, list[tuple[str, Box]]] = defaultdict(list)
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        table = csv.DictReader(file, skipinitialspace=True)
-        if not set(CSV_COLUMNS) <= set(table.fieldnames or ()):
-            return {}
-        for row in table:
-            try:
-                box = Box(*(float(row[edge]) for edge in CSV_COLUMNS[1:]))
-            except (ValueError, TypeError):
-                raise UsageError(
-                    f"{path}, line {table.line_num}: the box is not four numbers x0,y0,x1,y1"
-                ) from None
-            objects[row["filename"]].append((row.get("label") or "", box))
+    for number, row in enumerate(rows, 1):
+        try:
+            box = Box(*(float(row[edge]) for edge in CSV_COLUMNS[1:]))
+        except (ValueError, TypeError):
+            raise UsageError(f"{path}, row {number}: the box is not four numbers x0,y0,x1,y1") from None
+        objects[row["filename"]].append((row.get("label") or "", box))
     return {name: Annotation(tuple(found), upright=True) for name, found in objects.items()}
 
 

@@ -105,10 +105,12 @@ def split_validation(dataset: Dataset, share: float = 0.1, seed: int = 0) -> tup
     """
     if not 0 <= share < 1:
         raise ValueError(f"validation share {share} is outside [0, 1)")
+    members_of: dict[str, list[int]] = {label: [] for label in dataset.labels}
+    for index, example in enumerate(dataset.examples):
+        members_of[example.label].append(index)
     held_out: set[int] = set()
     rng = np.random.default_rng(seed)
-    for label in dataset.labels:
-        members = [i for i, example in enumerate(dataset.examples) if example.label == label]
+    for members in members_of.values():
         count = max(1, round(share * len(members))) if share and len(members) > 1 else 0
         held_out.update(rng.permutation(members)[:count].tolist())
     parts = (

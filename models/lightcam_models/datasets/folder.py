@@ -29,7 +29,8 @@ def read_class_folders(folder: Path, split: Split) -> Found:
     """
     level = _level(folder, split)
     entries: list[Entry] = []
-    skipped: list[tuple[Path, str]] = []
+    loose = len(image_files(level))
+    skipped = [(level, f"{loose} images lie outside the class sub-folders")] if loose else []
     tables = _tables(folder, level)
     for sub in _class_folders(level):
         images = image_files(sub, nested=True)
@@ -62,8 +63,9 @@ def _class_folders(level: Path) -> list[Path]:
 
 def _level(folder: Path, split: Split) -> Path:
     train = folder / "train"
-    # A class may be called train as well: then it holds images, not folders.
-    if not train.is_dir() or not _class_folders(train) or image_files(train):
+    names = {sub.name for sub in _class_folders(folder)}
+    # A class may be called train: then it holds images and stands beside other classes.
+    if "train" not in names or (image_files(train) and not names <= {"train", "test", "val"}):
         return folder
     if split == "train":
         return train

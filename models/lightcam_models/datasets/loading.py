@@ -82,6 +82,7 @@ def _together(parts: list[Found]) -> Found:
         tuple(entry for part in parts for entry in part.entries),
         tuple(one for part in parts for one in part.skipped),
         " ".join(part.terms for part in parts),
+        tuple(dict.fromkeys(label for part in parts for label in part.labels)),
     )
 
 
@@ -92,12 +93,14 @@ def _part(root: Path, name: str) -> Path:
 
 
 def _called(found: Found, label: str) -> Found:
-    return replace(found, entries=tuple(replace(entry, label=label) for entry in found.entries))
+    entries = tuple(replace(entry, label=label) for entry in found.entries)
+    return replace(found, entries=entries, labels=(label,))
 
 
 def _only(found: Found, labels: Iterable[str]) -> Found:
     kept = set(labels)
-    return replace(found, entries=tuple(entry for entry in found.entries if entry.label in kept))
+    entries = tuple(entry for entry in found.entries if entry.label in kept)
+    return replace(found, entries=entries, labels=tuple(label for label in found.labels if label in kept))
 
 
 def _scenes(root: Path, split: Split) -> Found:

@@ -42,11 +42,13 @@ class Found:
         entries: the photographs.
         skipped: what it could not use, and why.
         terms: one sentence on how the data may be used.
+        labels: every class, where the data set lists them; a split may lack some.
     """
 
     entries: tuple[Entry, ...]
     skipped: tuple[tuple[Path, str], ...] = ()
     terms: str = ""
+    labels: tuple[str, ...] = ()
 
 
 def image_files(folder: Path, *, nested: bool = False) -> list[Path]:
@@ -84,32 +86,50 @@ def open_photographs(name: str, root: Path, found: Found, background: str | None
                 skipped.append((entry.path, opened))
             else:
                 examples.append(opened)
-    labels = settle_labels(root, (example.label for example in examples), background, layout)
+    try:
+        labels = settle_labels(
+            root, (example.label for example in examples), background, layout, found.labels
+        )
+    except UsageError as error:
+        path, reason = skipped[0] if skipped else (root, "")
+        skips = f" ({len(skipped)} skipped, the first {path}: {reason})" if skipped else ""
+        raise UsageError(f"{error}{skips}") from None
     return Dataset(name, labels, background, tuple(examples), tuple(skipped), found.terms, root)
 
 
 def settle_labels(
-    folder: Path, found: Iterable[str], background: str | None, layout: str, order: Iterable[str] = ()
+    folder: Path,
+    found: Iterable[str],
+    background: str | None,
+    layout: str,
+    known: tuple[str, ...] = (),
 ) -> tuple[str, ...]:
-    """Order the classes, sorted or as given, with the background last.
+    """Order the classes: those known beforehand as they come, others sorted, the background last.
 
     Raises:
-        UsageError: if there are not two classes, or the background is none of them.
+        UsageError: if photographs of fewer than two classes were found, or the background is no class.
     """
     counts = Counter(found)
     if len(counts) < 2:
-        what = ", ".join(f"only the class {label!r} ({n} images)" for label, n in counts.items())
-        raise UsageError(f"{folder} holds {what or 'no images that can be read'}: expected {layout}")
-    if background is not None and background not in counts:
-        raise UsageError(f"background {background!r} is no class of {folder}: {', '.join(sorted(counts))}")
-    ordered = order or sorted(counts)
-    return tuple(label for label in ordered if label != background) + ((background,) if background else ())
+        what = ", ".join(f"only the class {label!r}, {n} images" for label, n in counts.items())
+        raise UsageError(
+            f"{folder} holds {what or 'no class with images that can be read'}: expected {layout}"
+        )
+    labels = [*known, *sorted(set(counts) - set(known))]
+    if background is not None:
+        if background not in labels:
+            raise UsageError(f"background {background!r} is no class of {folder}: {', '.join(labels)}")
+        labels.remove(background)
+        labels.append(background)
+    return tuple(labels)
 
 
 def _opened(entry: Entry) -> Example | str:
     try:
         with Image.open(entry.path) as image:
-            stored_wh, orientation = image.size, image.getexif().get(EXIF_ORIENTATION, 1)
+            stored_wh = image.size
+            # PNG's own getexif decodes the whole image, after which verify refuses.
+            orientation = Image.Image.getexif(image).get(EXIF_ORIENTATION, 1)
             image.verify()
     except FileNotFoundError:
         return "there is no such file"

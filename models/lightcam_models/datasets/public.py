@@ -20,6 +20,7 @@ from lightcam_models.datasets.photographs import Entry, Found, image_files
 
 PetBoxes = Literal["body", "head"]
 BACKGROUND = "background"
+PETS = ("cat", "dog")
 LANDSCAPE_TEST_PERCENT = 30
 
 
@@ -40,7 +41,11 @@ def read_cub(folder: Path, split: Split) -> Found:
             x, y, width, height = map(float, columns["bounding_boxes"][number].split())
             bird = Annotation((("bird", Box(x, y, x + width, y + height)),))
             entries.append(Entry(folder / "images" / path, species, bird))
-    return Found(tuple(entries), terms="CUB-200-2011: non-commercial research and education only.")
+    return Found(
+        tuple(entries),
+        terms="CUB-200-2011: non-commercial research and education only.",
+        labels=tuple(name.partition(".")[2] for name in columns["classes"].values()),
+    )
 
 
 def read_stanford_dogs(folder: Path, split: Split) -> Found:
@@ -58,13 +63,19 @@ def read_stanford_dogs(folder: Path, split: Split) -> Found:
         for file, entry in zip(files, annotated.entries, strict=True)
     )
     terms = "Stanford Dogs: ImageNet photographs, non-commercial research and education only."
-    return Found(entries, annotated.skipped, terms)
+    return Found(entries, annotated.skipped, terms, tuple(_breed(name) for name in _dog_counts(folder)))
 
 
 def largest_breeds(folder: Path, count: int) -> tuple[str, ...]:
     """The breeds with the most images in both lists together; the first by folder name where equal."""
-    images = Counter(file.split("/")[0] for split in ("train", "test") for file in _dog_files(folder, split))
+    images = _dog_counts(folder)
     return tuple(_breed(name) for name in sorted(images, key=lambda name: (-images[name], name))[:count])
+
+
+def _dog_counts(folder: Path) -> dict[str, int]:
+    """How many images each breed's folder has in both lists, by folder name."""
+    files = (file for split in ("train", "test") for file in _dog_files(folder, split))
+    return dict(sorted(Counter(file.split("/")[0] for file in files).items()))
 
 
 def _breed(file: str) -> str:
@@ -113,7 +124,8 @@ def read_oxford_pets(folder: Path, split: Split, boxes: PetBoxes = "body") -> Fo
         Entry(image, label, annotation, trimap if trimap.exists() else None)
         for image, label, annotation, trimap in zip(images, labels, annotations, trimaps, strict=True)
     )
-    return Found(entries, found.skipped, "Oxford-IIIT Pet: CC BY-SA 4.0, photographs of their owners.")
+    terms = "Oxford-IIIT Pet: CC BY-SA 4.0, photographs of their owners."
+    return Found(entries, found.skipped, terms, PETS)
 
 
 def _trimap_extent(path: Path) -> Annotation:
@@ -134,8 +146,9 @@ def read_dogs_vs_cats(folder: Path, split: Split) -> Found:
         raise UsageError(f"{folder} has no test part with labels: Dogs vs. Cats is for training only")
     train = folder / "train" if (folder / "train").is_dir() else folder
     entries = [Entry(path, path.name.split(".")[0]) for path in image_files(train)]
-    known = tuple(entry for entry in entries if entry.label in ("cat", "dog"))
-    return Found(known, terms="Dogs vs. Cats: Microsoft Research's Asirra photographs, for research only.")
+    known = tuple(entry for entry in entries if entry.label in PETS)
+    terms = "Dogs vs. Cats: Microsoft Research's Asirra photographs, for research only."
+    return Found(known, terms=terms, labels=PETS)
 
 
 def read_voc_folder(folder: Path) -> Found:
@@ -203,6 +216,10 @@ def reader_for(folder: Path) -> Callable[[Path, Split], Found] | None:
         return read_oxford_pets
     if any((folder / "annotations").glob("*.xml")) and image_files(folder / "images"):
         return lambda folder, _: read_voc_folder(folder)
-    if any(any((folder / level).glob("cat.[0-9]*.jpg")) for level in ("train", ".")):
+    if any(_cats_beside_dogs(place) for place in (folder / "train", folder)):
         return read_dogs_vs_cats
     return None
+
+
+def _cats_beside_dogs(folder: Path) -> bool:
+    return all(any(folder.glob(f"{label}.[0-9]*.jpg")) for label in PETS)

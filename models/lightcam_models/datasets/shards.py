@@ -69,17 +69,22 @@ def _samples(path: Path) -> Iterator[tuple[tuple[int, int], int]]:
     """Offset and size of each image, and its class index; the members of one key lie together."""
     key, image, index = "", None, None
     try:
-        with tarfile.open(path, "r:") as shard:
+        with tarfile.open(path, "r:") as shard, path.open("rb") as content:
             for member in shard:
                 name, _, suffix = member.name.rpartition(".")
                 if name != key:
                     key, image, index = name, None, None
                 if f".{suffix.lower()}" in SUFFIXES:
                     image = member.offset_data, member.size
-                elif suffix == "cls" and (file := shard.extractfile(member)):
-                    index = int(file.read())
+                elif suffix == "cls":
+                    content.seek(member.offset_data)
+                    index = int(content.read(member.size))
                 if image and index is not None:
                     yield image, index
                     image = None
+            content.seek(shard.offset)
+            # tarfile takes a header that is cut off for the end; the real end is a block of zeros.
+            if content.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+                raise InputError(f"{path} is damaged: it is cut off, or its end marker is missing")
     except (tarfile.TarError, ValueError) as error:
         raise InputError(f"{path} is damaged: {error}") from error
