@@ -23,9 +23,10 @@ from lightcam_models.datasets import Dataset, split_validation
 from lightcam_models.objective import Localizing
 from lightcam_models.pictures import contact_sheet, training_curves
 from lightcam_models.precision import choose_policy, cpu_description
-from lightcam_models.progress import Progress, TrainingProgress
+from lightcam_models.progress import Progress
 from lightcam_models.recipes import TRAINING_SHARE, Recipe
 from lightcam_models.teacher import Lesson, Trunk, calibrate, localize_all, teach
+from lightcam_models.training_progress import TrainingProgress
 
 UInt8 = npt.NDArray[np.uint8]
 Int64 = npt.NDArray[np.int64]
