@@ -1,7 +1,7 @@
 """Readers for public data sets, each in the layout it is published in.
 
 Splits are those of the data set's own files, so that no test photograph is ever
-trained on.
+trained on; `read_landscape` makes one where there is none, `read_voc_folder` has none.
 """
 
 import hashlib
