@@ -122,6 +122,7 @@ class Interpreter:
             )
         runner = self._interpreter.get_signature_runner(SIGNATURE)
         inputs, outputs = runner.get_input_details(), runner.get_output_details()
+        del runner  # the runtime takes it for a pointer into its tensors, and refuses to run
         missing = sorted(
             ({"image"} - set(inputs)) | ({"scores", "features", "gap_weights", "gap_bias"} - set(outputs))
         )
