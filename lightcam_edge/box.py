@@ -1,15 +1,15 @@
 """Boxes, and the one rule that finds them in an activation map."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from lightcam_edge.choices import COMPONENTS as COMPONENTS
+from lightcam_edge.choices import Component as Component
+
 Float32 = npt.NDArray[np.float32]
-Component = Literal["largest", "all"]
-COMPONENTS: tuple[Component, ...] = get_args(Component)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,13 @@
 """Class activation maps: CAM, and the background-removed average BR-AvgCAM."""
 
-from typing import Literal, get_args
-
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from lightcam_edge.choices import METHODS as METHODS
+from lightcam_edge.choices import Method as Method
+
 Float32 = npt.NDArray[np.float32]
-Method = Literal["cam", "br-avgcam"]
-METHODS: tuple[Method, ...] = get_args(Method)
 
 
 def class_activation_map(features: Float32, weights: Float32, class_index: int) -> Float32:

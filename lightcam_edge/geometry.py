@@ -1,17 +1,18 @@
 """The way from an image to the model's input frame and back, in one place."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from lightcam_edge.box import Box
+from lightcam_edge.choices import RESIZES as RESIZES
+from lightcam_edge.choices import Resize as Resize
 
+Float32 = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]
-Resize = Literal["squash", "letterbox", "crop"]
-RESIZES: tuple[Resize, ...] = get_args(Resize)
+Matrix = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,32 +61,92 @@ class Fit:
         return Box(x0, y0, x1, y1)
 
 
+def reduction(size_hw: tuple[int, int], enough_hw: tuple[int, int]) -> int:
+    """The largest of 8, 4, 2 and 1 by which a size can be divided and still be enough."""
+    return next(
+        (
+            scale
+            for scale in (8, 4, 2)
+            if all(n >= scale * e for n, e in zip(size_hw, enough_hw, strict=True))
+        ),
+        1,
+    )
+
+
 def fit_pixels(pixels: UInt8, fit: Fit) -> UInt8:
     """Resample pixels of any size, showing the whole of `fit.image_hw`, to the model's input.
 
+    Large images are first halved by averaging, as often as leaves enough: a
+    bilinear sample sees four pixels only, and a JPEG decoded at a reduced
+    scale must look the same as one decoded in full.
+
     Args:
-        pixels: (h, w, 3) uint8; may be a reduced decoding of the image, since
-            only the share of the frame counts.
+        pixels: (h, w, 3) uint8; may be a reduced decoding of the image.
         fit: how the image lies in the input.
 
     Returns:
         (H, W, 3) uint8, contiguous; letterbox padding is mid-grey (127).
     """
+    pitch_yx = [_pitch(n, d) for n, d in zip(fit.image_hw, pixels.shape, strict=False)]
+    while reduction(pixels.shape[:2], fit.input_hw) > 1:
+        height, width = pixels.shape[0] // 2, pixels.shape[1] // 2
+        pixels = np.asarray(
+            cv2.resize(pixels[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA),
+            np.uint8,
+        )
+        pitch_yx = [2 * pitch for pitch in pitch_yx]
     height, width = fit.input_hw
-    if fit.resize == "squash":
+    if fit.resize == "squash" and fit.image_hw == tuple(
+        pitch * n for pitch, n in zip(pitch_yx, pixels.shape, strict=False)
+    ):
         return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
     (sx, sy), (ox, oy) = fit.scale_xy, fit.offset_xy
-    sx *= fit.image_hw[1] / pixels.shape[1]
-    sy *= fit.image_hw[0] / pixels.shape[0]
-    # cv2 counts from pixel centres, Fit from pixel edges: half a pixel apart on either side.
-    matrix = np.array([[sx, 0, ox + sx / 2 - 0.5], [0, sy, oy + sy / 2 - 0.5]])
-    border = cv2.BORDER_CONSTANT if fit.resize == "letterbox" else cv2.BORDER_REPLICATE
     fitted = cv2.warpAffine(
         pixels,
-        matrix,
+        _matrix(sx * pitch_yx[1], sy * pitch_yx[0], ox, oy),
         (width, height),
         flags=cv2.INTER_LINEAR,
-        borderMode=border,
+        borderMode=cv2.BORDER_CONSTANT if fit.resize == "letterbox" else cv2.BORDER_REPLICATE,
         borderValue=(127, 127, 127),
     )
     return np.asarray(fitted, np.uint8)
+
+
+def _pitch(image_size: int, decoded_size: int) -> float:
+    """Image pixels that a decoded pixel covers; a reduced decoding's last one may stand out over the edge."""
+    for scale in (1, 2, 4, 8):
+        if -(-image_size // scale) == decoded_size:
+            return scale
+    return image_size / decoded_size
+
+
+def _matrix(scale_x: float, scale_y: float, offset_x: float, offset_y: float) -> Matrix:
+    """Affine matrix for OpenCV, which counts from pixel centres, where `Fit` counts from pixel edges."""
+    return np.array(
+        [
+            [scale_x, 0, offset_x + (scale_x - 1) / 2],
+            [0, scale_y, offset_y + (scale_y - 1) / 2],
+        ]
+    )
+
+
+def cam_over_image(cam: Float32, fit: Fit, size_hw: tuple[int, int] | None = None) -> Float32:
+    """Carry an activation map from the input frame to the image frame.
+
+    Args:
+        cam: (h, w) map over the model's whole input.
+        fit: how the image lies in the input.
+        size_hw: height and width to sample the image at; its own if None.
+
+    Returns:
+        (height, width) map over the image, bilinear.
+    """
+    height, width = size_hw or fit.image_hw
+    (sx, sy), (ox, oy) = fit.scale_xy, fit.offset_xy
+    cell_y, cell_x = (n / c for n, c in zip(fit.input_hw, cam.shape, strict=True))
+    to_y, to_x = height / fit.image_hw[0], width / fit.image_hw[1]
+    matrix = _matrix(cell_x / sx * to_x, cell_y / sy * to_y, -ox / sx * to_x, -oy / sy * to_y)
+    carried = cv2.warpAffine(
+        cam, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(carried, np.float32)

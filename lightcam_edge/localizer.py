@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lightcam_edge.box import Box, BoxRule, Component, boxes_from_map
-from lightcam_edge.cam import Method, br_avgcam_weights, class_activation_map, smooth, upsample
+from lightcam_edge.cam import METHODS, Method, br_avgcam_weights, class_activation_map, smooth, upsample
 from lightcam_edge.card import CamSpec, InputSpec, ModelCard
-from lightcam_edge.errors import UsageError
+from lightcam_edge.errors import ModelFileError, UsageError
 from lightcam_edge.geometry import Fit, fit_pixels
 from lightcam_edge.images import Photo, photo_from_array, photo_from_pil, read_image
 from lightcam_edge.interpreter import Backend, Interpreter, Outputs
@@ -39,6 +39,9 @@ class Options:
         label: the class to localize, instead of the one with the highest score.
         max_boxes: how many boxes at most; 0 means all.
         min_score: no box where the class scores less, in [0, 1].
+
+    Raises:
+        ValueError: if a value is none of its choices, or out of range.
     """
 
     method: Method | None = None
@@ -47,6 +50,14 @@ class Options:
     label: str | None = None
     max_boxes: int = 1
     min_score: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.method not in (None, *METHODS):
+            raise ValueError(f"method {self.method!r} is none of {', '.join(METHODS)}")
+        if self.max_boxes < 0:
+            raise ValueError(f"max_boxes {self.max_boxes} is negative")
+        if not 0 <= self.min_score <= 1:
+            raise ValueError(f"min_score {self.min_score} is outside [0, 1]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +108,15 @@ class Network(Protocol):
 
 
 class Stopwatch:
-    """Takes lap times in milliseconds."""
+    """Takes lap times in milliseconds.
 
-    def __init__(self) -> None:
-        self.laps: dict[str, float] = {}
-        self._started = self._last = time.perf_counter_ns()
+    Args:
+        laps: times already taken, perhaps in another thread.
+    """
+
+    def __init__(self, laps: Mapping[str, float] | None = None) -> None:
+        self.laps: dict[str, float] = dict(laps or {})
+        self._last = time.perf_counter_ns()
 
     def lap(self, name: str) -> None:
         """Book the time since the last lap under a name."""
@@ -111,7 +126,7 @@ class Stopwatch:
 
     def total(self) -> dict[str, float]:
         """All laps, and their sum."""
-        return {**self.laps, "total": (self._last - self._started) / 1e6}
+        return {**self.laps, "total": sum(self.laps.values())}
 
 
 def physical_cores() -> int:
@@ -127,7 +142,7 @@ class Localizer:
 
     Args:
         model: path of a model file, name of a bundled one, or one already read.
-        threads: threads of the runtime; physical cores if None.
+        threads: threads of the runtime, at least 1; physical cores if None.
         backend: TFLite runtime; the first installed if None.
         options: what the caller wants otherwise than the model card.
         verbose: let the runtime's own log lines through.
@@ -137,6 +152,7 @@ class Localizer:
         ModelFileError: if the model file is damaged or not made for this program.
         RuntimeMissingError: if no TFLite runtime is installed.
         UsageError: if the options do not suit the model.
+        ValueError: if there are fewer than one thread.
     """
 
     def __init__(
@@ -149,6 +165,8 @@ class Localizer:
         verbose: bool = False,
         network: Network | None = None,
     ) -> None:
+        if threads is not None and threads < 1:
+            raise ValueError(f"threads is {threads}, not at least 1")
         self.model = model if isinstance(model, ModelFile) else read_model(model)
         if self.model.card is None:
             probe(self.model.path)
@@ -171,7 +189,9 @@ class Localizer:
     def _check_shapes(self) -> None:
         card, classes = self.card, len(self.interpreter.gap_bias)
         if (card.input.height, card.input.width) != self.interpreter.input_hw or len(card.labels) != classes:
-            raise UsageError(f"{self.model.path}: the card's input size or labels are not the network's")
+            raise ModelFileError(
+                f"{self.model.path}: the card's input size or labels are not the network's: convert it again"
+            )
 
     def set_options(self, options: Options) -> None:
         """Take other options from here on; the network stays loaded."""
@@ -216,7 +236,8 @@ class Localizer:
 
         Raises:
             InputError: if the image cannot be read.
-            ValueError: if an array comes without its channel order, or is not (h, w, 3) uint8.
+            ValueError: if an array comes without its channel order or is not (h, w, 3)
+                uint8, or anything else comes with one.
         """
         stopwatch = Stopwatch()
         photo = self.open(image, channels)
@@ -225,6 +246,8 @@ class Localizer:
 
     def open(self, image: "str | Path | Image.Image | UInt8", channels: Channels | None = None) -> Photo:
         """Decode an image as far as the model needs it, see `__call__`."""
+        if channels is not None and not isinstance(image, np.ndarray):
+            raise ValueError(f"channels {channels!r} is for arrays: files and Pillow images say theirs")
         if isinstance(image, str | Path):
             return read_image(Path(image), enough_hw=self.input_hw)
         if isinstance(image, np.ndarray):

@@ -1,0 +1,99 @@
+"""`lightcam-edge run`: find objects in images and videos."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lightcam_edge.choices import BACKENDS, COMPONENTS, METHODS, OVERLAYS
+from lightcam_edge.errors import UsageError
+
+if TYPE_CHECKING:
+    from lightcam_edge.localizer import Localizer
+
+
+@click.command("run")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("--model", metavar="FILE|NAME", help="Model file, or a bundled model's name. Default: lite.")
+@click.option("--method", type=click.Choice(METHODS), help="How the map is made. Default: the model card's.")
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1, max_open=True),
+    help="Share of the map's peak above which a pixel counts. Default: the model card's.",
+)
+@click.option(
+    "--component",
+    type=click.Choice(COMPONENTS),
+    help="Box each connected part, the largest first, or all parts together. Default: the model card's.",
+)
+@click.option("--class", "label", metavar="LABEL", help="Find this class, whatever scores highest.")
+@click.option(
+    "--max-boxes", type=click.IntRange(0), default=1, show_default=True, help="Boxes an image; 0 is all."
+)
+@click.option(
+    "--min-score",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="No box where the class scores less.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for annotated pictures."
+)
+@click.option(
+    "--overlay",
+    type=click.Choice(OVERLAYS),
+    default="none",
+    show_default=True,
+    help="Heat map in the pictures: beside the photograph, or in its place.",
+)
+@click.option("--crops", is_flag=True, help="Write what is inside each box to --out as well.")
+@click.option("--map", "maps", is_flag=True, help="Write the raw activation map to --out as .npy.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+@click.option("--threads", type=click.IntRange(1), help="Of the TFLite runtime. Default: physical cores.")
+@click.option("--backend", type=click.Choice(BACKENDS), help="TFLite runtime. Default: the first installed.")
+@click.option("--quiet", is_flag=True, help="Print errors and, with --json, results; nothing else.")
+def command(paths: tuple[str, ...], quiet: bool, as_json: bool, **options: Any) -> None:
+    """Find the object in each image, and in each frame of a video.
+
+    PATH is an image, a video, a folder (searched through), a pattern such as
+    'photos/*.jpg', or - for a list of these on stdin.
+
+    Exit codes: 0 all done, 1 some inputs failed, 2 wrong usage, 3 bad model or
+    missing runtime.
+    """
+    out, crops, maps = options["out"], options["crops"], options["maps"]
+    if out is None and (crops or maps or options["overlay"] != "none"):
+        raise UsageError("--overlay, --crops and --map write to a folder: add --out DIR")
+
+    from lightcam_edge.running import run
+
+    folder = None
+    localizer = _localizer(options)
+    if out is not None:
+        from lightcam_edge.outputs import OutputFolder
+
+        folder = OutputFolder(out, options["overlay"], crops, maps)
+    failed = run(localizer, paths, _stdin(), folder, as_json, quiet)
+    click.get_current_context().exit(1 if failed else 0)
+
+
+def _stdin() -> Iterator[str]:
+    yield from map(os.fsdecode, sys.stdin.buffer)
+
+
+def _localizer(options: dict[str, Any]) -> "Localizer":
+    from lightcam_edge.localizer import Localizer, Options
+    from lightcam_edge.model_file import DEFAULT_MODEL
+
+    names = ("method", "threshold", "component", "label", "max_boxes", "min_score")
+    return Localizer(
+        options["model"] or DEFAULT_MODEL,
+        threads=options["threads"],
+        backend=options["backend"],
+        options=Options(**{name: options[name] for name in names}),
+        verbose=True,  # the command line keeps the log lines from the user, see native_log
+    )

@@ -1,0 +1,134 @@
+"""Pictures of what was found: boxes with labels, heat maps, crops."""
+
+import unicodedata
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from lightcam_edge.box import Box
+from lightcam_edge.geometry import cam_over_image
+from lightcam_edge.localizer import Localization
+
+UInt8 = npt.NDArray[np.uint8]
+Colour = tuple[int, int, int]
+
+# RGB, told apart by people who are colour-blind too (Okabe and Ito 2008).
+COLOURS: tuple[Colour, ...] = (
+    (0, 158, 115),
+    (230, 159, 0),
+    (86, 180, 233),
+    (213, 94, 0),
+    (240, 228, 66),
+    (204, 121, 167),
+    (0, 114, 178),
+)
+GREY: Colour = (70, 70, 70)
+BLACK: Colour = (0, 0, 0)
+WHITE: Colour = (255, 255, 255)
+FONT = cv2.FONT_HERSHEY_DUPLEX
+FONT_SIDE = 900  # image side in pixels at which the font has its own size
+HEAT_SHARE = 0.5
+HEAT_SIDE = 1024  # the map is smooth: sampled finer than this it looks the same
+
+
+def draw_boxes(pixels: UInt8, found: Localization) -> UInt8:
+    """Draw the boxes with label and score, or say in the corner that there is none.
+
+    Args:
+        pixels: (h, w, 3) uint8 RGB, the upright image at any scale.
+        found: what was found in it.
+
+    Returns:
+        A new image of the same size.
+    """
+    picture = pixels.copy()
+    to_picture = pixels.shape[1] / found.fit.image_hw[1], pixels.shape[0] / found.fit.image_hw[0]
+    for detection in reversed(found.detections):  # the best last, on top
+        colour = COLOURS[detection.class_index % len(COLOURS)]
+        corners = _corners(detection.box, to_picture, picture)
+        _draw_frame(picture, corners, colour)
+        _draw_label(picture, f"{detection.label} {detection.score:.2f}", corners[0], colour)
+    if not found.detections:
+        _draw_label(picture, f"no box ({found.label} {found.score:.2f})", (0, 0), GREY)
+    return picture
+
+
+def _thickness(picture: UInt8) -> int:
+    side: int = max(picture.shape)
+    return max(2, round(side / 320))
+
+
+def _corners(
+    box: Box, scale_xy: tuple[float, float], picture: UInt8
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """First and last pixel of a box, far enough inside for its line to be seen whole."""
+    height, width = picture.shape[:2]
+    inset = _thickness(picture) // 2
+    x0, x1 = round(box.x0 * scale_xy[0]), round(box.x1 * scale_xy[0]) - 1
+    y0, y1 = round(box.y0 * scale_xy[1]), round(box.y1 * scale_xy[1]) - 1
+    return (max(x0, inset), max(y0, inset)), (min(x1, width - 1 - inset), min(y1, height - 1 - inset))
+
+
+def _draw_frame(picture: UInt8, corners: tuple[tuple[int, int], tuple[int, int]], colour: Colour) -> None:
+    thickness = _thickness(picture)
+    cv2.rectangle(picture, *corners, BLACK, thickness + 2, cv2.LINE_AA)
+    cv2.rectangle(picture, *corners, colour, thickness, cv2.LINE_AA)
+
+
+def _draw_label(picture: UInt8, text: str, corner: tuple[int, int], colour: Colour) -> None:
+    """Write on a plate above a corner, or inside it where there is no room above."""
+    text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode() or "?"  # all the font has
+    height, width = picture.shape[:2]
+    scale = max(0.45, max(height, width) / FONT_SIDE)
+    (text_width, _), _ = cv2.getTextSize(text, FONT, scale, 1)
+    scale *= min(1.0, 0.94 * width / text_width)
+    weight = max(1, round(scale * 1.2))
+    (text_width, text_height), below = cv2.getTextSize(text, FONT, scale, weight)
+    pad = max(2, round(4 * scale))
+    plate_wh = text_width + 2 * pad, text_height + below + 2 * pad
+    x = max(0, min(corner[0] - _thickness(picture) // 2, width - plate_wh[0]))
+    y = corner[1] - plate_wh[1] if corner[1] >= plate_wh[1] else corner[1]
+    cv2.rectangle(picture, (x, y), (x + plate_wh[0] - 1, y + plate_wh[1] - 1), colour, cv2.FILLED)
+    luminance = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]
+    ink = BLACK if luminance > 120 else WHITE
+    cv2.putText(picture, text, (x + pad, y + pad + text_height), FONT, scale, ink, weight, cv2.LINE_AA)
+
+
+def draw_heat(pixels: UInt8, found: Localization) -> UInt8:
+    """Blend the activation map, from zero to its maximum, over the image.
+
+    Args:
+        pixels: (h, w, 3) uint8 RGB, the upright image at any scale.
+        found: what was found in it.
+
+    Returns:
+        A new image of the same size.
+    """
+    height, width = pixels.shape[:2]
+    shrink = max(1.0, max(height, width) / HEAT_SIDE)
+    cam = cam_over_image(found.cam, found.fit, (round(height / shrink) or 1, round(width / shrink) or 1))
+    peak = float(found.cam.max())
+    share = np.clip(cam / peak, 0, 1) if np.isfinite(peak) and peak > 0 else np.zeros_like(cam)
+    coloured = cv2.applyColorMap((share * 255).astype(np.uint8), cv2.COLORMAP_TURBO)
+    coloured = cv2.resize(coloured, (width, height), interpolation=cv2.INTER_LINEAR)
+    heat = cv2.cvtColor(coloured, cv2.COLOR_BGR2RGB)
+    return np.asarray(cv2.addWeighted(pixels, 1 - HEAT_SHARE, heat, HEAT_SHARE, 0), np.uint8)
+
+
+def side_by_side(left: UInt8, right: UInt8) -> UInt8:
+    """Put two images of one size beside each other, along the shorter side."""
+    return np.concatenate([left, right], axis=1 if left.shape[0] >= left.shape[1] / 2 else 0)
+
+
+def crop(pixels: UInt8, box: Box) -> UInt8:
+    """Cut out every pixel that a box of the image frame touches."""
+    y0, x0 = int(box.y0), int(box.x0)
+    y1, x1 = int(np.ceil(box.y1)), int(np.ceil(box.x1))
+    return pixels[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)]
+
+
+def to_jpeg(pixels: UInt8) -> bytes:
+    """Encode an RGB image."""
+    _, content = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 92])
+    return content.tobytes()

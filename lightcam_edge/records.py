@@ -1,0 +1,85 @@
+"""What was found in one frame, as a JSON object and as a line to read."""
+
+import math
+from typing import Any
+
+from lightcam_edge.localizer import Detection, Localization, Localizer
+from lightcam_edge.sources import Frame
+
+KEYS = (
+    "source",
+    "frame",
+    "image_hw",
+    "label",
+    "class_index",
+    "score",
+    "scores",
+    "boxes",
+    "method",
+    "threshold",
+    "model",
+    "latency_ms",
+    "error",
+)
+
+
+def found_record(frame: Frame, found: Localization, localizer: Localizer) -> dict[str, Any]:
+    """The JSON line of a frame in which the localizer looked; keys as in `KEYS`."""
+    card = localizer.card
+    scores = dict(zip(card.labels, map(_score, found.scores.tolist()), strict=True))
+    return {
+        "source": str(frame.source.path),
+        "frame": frame.index,
+        "image_hw": list(found.fit.image_hw),
+        "label": found.label,
+        "class_index": found.class_index,
+        "score": _score(found.score),
+        "scores": scores,
+        "boxes": [_box(detection) for detection in found.detections],
+        "method": localizer.method,
+        "threshold": localizer.rule.threshold,
+        "model": {"name": card.name, "sha256": card.sha256},
+        "latency_ms": {stage: round(ms, 3) for stage, ms in found.latency_ms.items()},
+        "error": None,
+    }
+
+
+def error_record(frame: Frame) -> dict[str, Any]:
+    """The JSON line of a frame that could not be read: everything that is not known is null."""
+    known = {"source": str(frame.source.path), "frame": frame.index, "error": frame.error}
+    return dict.fromkeys(KEYS) | known
+
+
+def _score(score: float) -> float | None:
+    return round(score, 4) if math.isfinite(score) else None
+
+
+def _box(detection: Detection) -> dict[str, Any]:
+    box = detection.box
+    corners = {"x0": box.x0, "y0": box.y0, "x1": box.x1, "y1": box.y1}
+    return {name: round(at, 1) for name, at in corners.items()} | {
+        "label": detection.label,
+        "score": _score(detection.score),
+    }
+
+
+def found_line(frame: Frame, found: Localization, localizer: Localizer) -> str:
+    """A line such as `photo.jpg  bird 0.98  box 12,30..200,180  8.6 ms`."""
+    name = str(frame.source.path)
+    if frame.source.is_video:
+        name += f"#{frame.index}"
+    return f"{name}  {_what(found, localizer)}  {found.latency_ms['total']:.1f} ms"
+
+
+def _what(found: Localization, localizer: Localizer) -> str:
+    scored = f"{found.label} {found.score:.2f}"
+    if found.detections:
+        boxes = [detection.box for detection in found.detections]
+        corners = " ".join(f"{box.x0:.0f},{box.y0:.0f}..{box.x1:.0f},{box.y1:.0f}" for box in boxes)
+        return f"{scored}  {'box' if len(boxes) == 1 else 'boxes'} {corners}"
+    background = localizer.card.background
+    if background is not None and found.class_index == background.index:
+        return f"nothing ({scored})"
+    if found.score < localizer.options.min_score:
+        return f"nothing ({scored} is below {localizer.options.min_score:g})"
+    return f"{scored}  no box"

@@ -1,0 +1,225 @@
+"""From what the user names to images: files, folders, patterns, lists and videos, one frame at a time."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lightcam_edge.errors import InputError
+from lightcam_edge.images import Photo, read_image
+from lightcam_edge.video import VIDEO_SUFFIXES, read_video
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
+IMAGE_SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".pnm")
+)
+SUFFIXES = IMAGE_SUFFIXES | VIDEO_SUFFIXES
+STDIN = "-"
+LOOK_AHEAD = 4  # decoded photographs that wait at most; one of 12 megapixels takes 36 MB
+WORKERS = 2  # decode about as fast as four cores run a small network
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One image or video file.
+
+    Args:
+        path: the file, as the user would name it.
+        inside: its path inside the folder that the user named; its bare name otherwise.
+        error: why there is nothing to read; empty where there may be.
+    """
+
+    path: Path
+    inside: Path
+    error: str = ""
+
+    @property
+    def is_video(self) -> bool:
+        """Whether the file's name says that it is a video."""
+        return self.path.suffix.lower() in VIDEO_SUFFIXES
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One image of a source, decoded, or the reason why there is none.
+
+    Args:
+        source: where it comes from.
+        index: its number in a video; 0 for an image.
+        photo: the decoded image; None where that failed.
+        error: why it failed.
+        decode_ms: time it took to decode.
+        frame_rate: of the video, in frames/s; 0 for an image.
+    """
+
+    source: Source
+    index: int = 0
+    photo: Photo | None = None
+    error: str = ""
+    decode_ms: float = 0.0
+    frame_rate: float = 0.0
+
+
+def find_sources(
+    paths: Iterable[str], stdin: Iterable[str], leave_out: Path | None = None
+) -> Iterator[Source]:
+    """Find the files that paths name.
+
+    Args:
+        paths: files, folders (searched through, sorted), patterns, and `-` for the list on stdin.
+        stdin: lines that name files, folders or patterns.
+        leave_out: a folder that is not searched: where results are written.
+
+    Yields:
+        Sources in the order named; one with an error where nothing is there.
+    """
+    for path in paths:
+        if path == STDIN:
+            for line in stdin:
+                if name := line.rstrip("\r\n"):
+                    yield from _expand(name, leave_out)
+        else:
+            yield from _expand(path, leave_out)
+
+
+def _expand(name: str, leave_out: Path | None) -> Iterator[Source]:
+    path = Path(name)
+    if path.is_dir():
+        yield from _search(path, leave_out)
+    elif any(character in name for character in "*?[") and not path.exists():
+        yield from _match(name, leave_out)
+    else:
+        yield Source(path, Path(path.name))
+
+
+def _search(folder: Path, leave_out: Path | None) -> Iterator[Source]:
+    found = sorted(
+        path for path in folder.rglob("*") if _is_wanted(path, folder) and not _is_inside(path, leave_out)
+    )
+    if not found:
+        yield Source(folder, Path(folder.name), f"{folder} holds no image or video: give a folder that does")
+    for path in found:
+        yield Source(path, path.relative_to(folder))
+
+
+def _is_wanted(path: Path, folder: Path) -> bool:
+    """Hidden files are not: half-written files have such names, and what macOS leaves beside images."""
+    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+    return not hidden and path.suffix.lower() in SUFFIXES and path.is_file()
+
+
+def _is_inside(path: Path, folder: Path | None) -> bool:
+    return folder is not None and path.resolve().is_relative_to(folder.resolve())
+
+
+def _match(pattern: str, leave_out: Path | None) -> Iterator[Source]:
+    import glob
+
+    found = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
+    if not found:
+        yield Source(Path(pattern), Path(pattern), f"{pattern} matches no file")
+    for name in found:
+        yield from _expand(name, leave_out)
+
+
+def read_frames(source: Source, enough_hw: tuple[int, int] | None) -> Iterator[Frame]:
+    """Read the image, or the frames of the video, one at a time.
+
+    Args:
+        source: the file.
+        enough_hw: a size that is enough, see `images.read_image`; None for full size.
+
+    Yields:
+        Frames; a last one with an error where reading fails.
+    """
+    if source.error:
+        yield Frame(source, error=source.error)
+    elif source.is_video:
+        yield from _read_video(source)
+    else:
+        yield _read_image(source, enough_hw)
+
+
+def _read_image(source: Source, enough_hw: tuple[int, int] | None) -> Frame:
+    started = time.perf_counter_ns()
+    try:
+        photo = read_image(source.path, enough_hw)
+    except InputError as error:
+        return Frame(source, error=str(error))
+    return Frame(source, photo=photo, decode_ms=(time.perf_counter_ns() - started) / 1e6)
+
+
+def _read_video(source: Source) -> Iterator[Frame]:
+    index = 0
+    started = time.perf_counter_ns()
+    try:
+        for photo, frame_rate in read_video(source.path):
+            decode_ms = (time.perf_counter_ns() - started) / 1e6
+            yield Frame(source, index, photo, decode_ms=decode_ms, frame_rate=frame_rate)
+            index += 1
+            started = time.perf_counter_ns()
+    except InputError as error:
+        yield Frame(source, index, error=str(error))
+
+
+@contextmanager
+def read_ahead(
+    sources: Iterable[Source], enough_hw: tuple[int, int] | None, workers: int = WORKERS
+) -> Iterator[Iterator[Frame]]:
+    """Read frames in other threads while the caller works on earlier ones.
+
+    Images are decoded `workers` at a time, a video by one. Frames come in
+    order, each as soon as it is there, even where the next source is not known
+    yet; at most `LOOK_AHEAD` wait.
+    """
+    import queue
+    import threading
+    from concurrent.futures import ThreadPoolExecutor
+
+    waiting: queue.Queue[Callable[[], Frame] | None] = queue.Queue(LOOK_AHEAD)
+    stopped = threading.Event()
+
+    def produce() -> None:
+        try:
+            for result in _results(sources, enough_hw, pool):
+                waiting.put(result)
+                if stopped.is_set():
+                    return
+        except BaseException as error:
+            failure = error
+            waiting.put(lambda: _raise(failure))
+        waiting.put(None)
+
+    pool = ThreadPoolExecutor(workers)
+    threading.Thread(target=produce, daemon=True).start()  # may wait for stdin for ever
+    try:
+        yield (result() for result in iter(waiting.get, None))
+    finally:
+        stopped.set()
+        pool.shutdown(wait=False, cancel_futures=True)
+        with suppress(queue.Empty):
+            while True:
+                waiting.get_nowait()
+
+
+def _results(
+    sources: Iterable[Source], enough_hw: tuple[int, int] | None, pool: "ThreadPoolExecutor"
+) -> Iterator[Callable[[], Frame]]:
+    for source in sources:
+        if source.is_video or source.error:
+            yield from (partial(_same, frame) for frame in read_frames(source, enough_hw))
+        else:
+            yield pool.submit(_read_image, source, enough_hw).result
+
+
+def _same(frame: Frame) -> Frame:
+    return frame
+
+
+def _raise(error: BaseException) -> Frame:
+    raise error
