@@ -1,0 +1,49 @@
+"""`lightcam-edge evaluate`: how good models are on photographs whose truth is known."""
+
+import importlib
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lightcam_edge.choices import COMPONENTS, METHODS
+from lightcam_edge.errors import RuntimeMissingError
+
+FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+@click.command("evaluate")
+@click.argument("models", metavar="MODEL...", nargs=-1, required=True)
+@click.argument("data")
+@click.option("--data-root", type=FOLDER, help="Where the public data sets lie, for a DATA like bird-dog.")
+@click.option("--split", type=click.Choice(("train", "test")), help="Part of DATA. Default: test.")
+@click.option("--background", metavar="NAME", help="The class of DATA that means nothing is there.")
+@click.option("--method", type=click.Choice(METHODS), help="Default: the model card's.")
+@click.option("--threshold", type=click.FloatRange(0, 1, max_open=True), help="Default: the model card's.")
+@click.option("--component", type=click.Choice(COMPONENTS), help="Default: the model card's.")
+@click.option("--several", is_flag=True, help="Score photographs with several boxes too, by the best match.")
+@click.option("--limit", type=click.IntRange(1), help="At most so many photographs.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of every choice by chance.")
+@click.option("--threads", type=click.IntRange(1), help="Default: physical cores.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything that was measured as JSON.")
+@click.option("--write-card", is_flag=True, help="Store the results in each model's card.")
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+def command(models: tuple[str, ...], data: str, **settings: Any) -> None:
+    """Measure each MODEL on DATA: how often class and box are right, and what a box that never looks scores.
+
+    MODEL is a model file, the name of a bundled one, or a trained model.keras
+    beside its training.json. DATA is a folder with one sub-folder a class and
+    boxes (COCO, VOC or CSV), a public data set's folder, or one of the paper's
+    data sets by name (bird-dog, cat-dog, stanford-dogs-10, stanford-dogs) with
+    --data-root.
+    """
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        running = importlib.import_module("lightcam_models.evaluation.running")
+    except ImportError as error:
+        raise RuntimeMissingError(
+            f"evaluation needs {error.name}, which is not installed: pip install 'lightcam-edge[train]'"
+        ) from error
+    click.echo(running.run(models, data, **settings))

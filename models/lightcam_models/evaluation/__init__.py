@@ -1,0 +1,1 @@
+"""How good a model is: classification and localization on photographs whose truth is known."""

@@ -1,0 +1,65 @@
+"""What `lightcam-edge evaluate` does."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from lightcam_edge.box import Component
+from lightcam_edge.cam import Method
+from lightcam_edge.errors import UsageError
+from lightcam_edge.localizer import Localizer, Options
+from lightcam_edge.model_file import rewrite_card
+from lightcam_models.datasets import Split
+from lightcam_models.evaluation.evaluating import Request, Trial, evaluate, load_model
+from lightcam_models.evaluation.tables import evaluation_summary, trial_table, trial_values
+from lightcam_models.progress import Progress
+
+
+def run(
+    models: Sequence[str],
+    data: str,
+    *,
+    data_root: Path | None = None,
+    split: Split | None = None,
+    background: str | None = None,
+    method: Method | None = None,
+    threshold: float | None = None,
+    component: Component | None = None,
+    several: bool = False,
+    limit: int | None = None,
+    seed: int = 0,
+    threads: int | None = None,
+    as_json: bool = False,
+    write_card: bool = False,
+    quiet: bool = False,
+) -> str:
+    """Evaluate models as the command line asks for it, and give what it prints.
+
+    Raises:
+        UsageError: if the options contradict each other, or do not suit the models or the data.
+    """
+    options = Options(method=method, threshold=threshold, component=component)
+    localizers = [load_model(name, options, threads) for name in models]
+    if write_card:
+        _refuse_cardless(localizers)
+    request = Request(data, data_root, split or "test", background, limit, seed, several)
+    trials = {"photographs": evaluate(localizers, request, Progress(quiet))}
+    if write_card:
+        _write_cards(localizers, trials)
+    if as_json:
+        values = {kind: trial_values(trial) for kind, trial in trials.items()}
+        return json.dumps(values, ensure_ascii=False)
+    return "\n\n".join(trial_table(trial) for trial in trials.values())
+
+
+def _refuse_cardless(localizers: Sequence[Localizer]) -> None:
+    for localizer in localizers:
+        if not localizer.card.sha256:
+            raise UsageError(f"{localizer.model.path} has no model card to write to: convert it first")
+
+
+def _write_cards(localizers: Sequence[Localizer], trials: dict[str, Trial]) -> None:
+    for number, localizer in enumerate(localizers):
+        metrics = {**localizer.card.metrics, **evaluation_summary(trials, number)}
+        rewrite_card(localizer.model.path, replace(localizer.card, metrics=metrics))

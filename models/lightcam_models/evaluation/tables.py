@@ -1,0 +1,199 @@
+"""Results as text for people, and as plain values for JSON and model cards."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from lightcam_edge.box import COMPONENTS
+from lightcam_models.evaluation.evaluating import ModelResult, Trial
+from lightcam_models.evaluation.judging import THRESHOLDS, Baseline, Measures
+from lightcam_models.evaluation.metrics import IOU_LEVELS, RIGHT_IOU, Score
+
+HEAD = (
+    "",
+    "images",
+    "top-1 class",
+    "top-1 localized",
+    *(f"GT-known {least}" for least in IOU_LEVELS),
+    "MaxBoxAcc",
+    "V2",
+    "density",
+)
+RIGHT = str(RIGHT_IOU)
+Row = tuple[str, ...]
+
+
+def trial_table(trial: Trial) -> str:
+    """One table: every model and method, each class below it, and the boxes that never look."""
+    rows: list[Row] = [HEAD]
+    for model in trial.models:
+        rows += _model_rows(model)
+    rows += [row for baseline in trial.baselines for row in _baseline_rows(baseline)]
+    lines = [_photographs_line(trial), *(_model_line(model) for model in trial.models), ""]
+    curves = _curve_rows(trial)
+    notes = ["", "box right when told the class (GT-known, IoU 0.5), by threshold:"] if curves else []
+    return "\n".join([*lines, *_aligned(rows), *notes, *_aligned(curves)])
+
+
+def _photographs_line(trial: Trial) -> str:
+    photographs = trial.photographs
+    counts = ", ".join(f"{count} {label}" for label, count in photographs.images.items())
+    total = sum(photographs.images.values())
+    line = f"{photographs.name}: {total} images ({counts}); digest {photographs.digest[:12]}"
+    if photographs.several:
+        line += f"; {photographs.several} hold several boxes"
+    if photographs.skipped:
+        line += f"; {len(photographs.skipped)} left out: {photographs.skipped[0]}"
+    return line
+
+
+def _model_line(model: ModelResult) -> str:
+    size = f"{model.parameters / 1e6:.2f} M parameters, {model.macs / 1e6:.0f} M multiply-accumulates"
+    height, width = model.input_hw
+    rule = f"{model.shipped}, {model.threshold:.0%} of the maximum, {model.component}"
+    return f"{model.name}: {size}, {width}x{height}; {rule} ({model.threshold_source})"
+
+
+def _model_rows(model: ModelResult) -> list[Row]:
+    rows = []
+    for method, verdict in model.verdicts.items():
+        mark = " *" if method == model.shipped and len(model.verdicts) > 1 else ""
+        density = f"{model.density[method]:.2f}" if method in model.density else ""
+        rows.append((f"{model.name} {method}{mark}", *_cells(verdict.overall), density))
+        rows += [(f"  {label}", *_cells(one), "") for label, one in verdict.by_class.items()]
+    return rows
+
+
+def _cells(measures: Measures) -> Row:
+    return (
+        str(measures.images),
+        _interval(measures.top1),
+        _interval(measures.top1_localization),
+        *(_interval(one) for one in measures.gt_known.values()),
+        _percent(measures.max_box_acc),
+        _percent(measures.max_box_acc_v2),
+    )
+
+
+def _baseline_rows(baseline: Baseline) -> list[Row]:
+    def row(name: str, right: Score) -> Row:
+        at = {str(least): _interval(right) if str(least) == RIGHT else "" for least in IOU_LEVELS}
+        return (name, str(right.images), "", "", *at.values(), "", "", "")
+
+    return [
+        row(baseline.name, baseline.overall),
+        *(row(f"  {label}", one) for label, one in baseline.by_class.items()),
+    ]
+
+
+def _curve_rows(trial: Trial) -> list[Row]:
+    rows = [
+        (f"{model.name} {method} {component}", *(f"{percent:.0f}" for percent in curve.gt_known))
+        for model in trial.models
+        for method, verdict in model.verdicts.items()
+        for component in COMPONENTS
+        if (curve := verdict.curves[component]).gt_known
+    ]
+    return [("", *(f".{round(threshold * 100):02}" for threshold in THRESHOLDS)), *rows] if rows else []
+
+
+def _percent(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.1f}"
+
+
+def _interval(one: Score) -> str:
+    return f"{one.percent:.1f} ({one.low:.1f}-{one.high:.1f})" if one.images else ""
+
+
+def _aligned(rows: Sequence[Row]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
+
+    def line(row: Row) -> str:
+        first, *rest = (
+            cell.ljust(width) if not column else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        return "  ".join((first, *rest)).rstrip()
+
+    return [line(row) for row in rows]
+
+
+def trial_values(trial: Trial) -> dict[str, Any]:
+    """Everything that was measured, as plain values; what could not be measured is None."""
+    values = {
+        "photographs": asdict(trial.photographs),
+        "thresholds": list(THRESHOLDS),
+        "baselines": [asdict(baseline) for baseline in trial.baselines],
+        "models": [asdict(model) for model in trial.models],
+    }
+    plain: dict[str, Any] = _plain(values)
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, float):
+        return None if math.isnan(value) else round(value, 4)
+    return value
+
+
+def evaluation_summary(trials: Mapping[str, Trial], number: int) -> dict[str, Any]:
+    """What a model card says of the measurements, short enough for it.
+
+    Args:
+        trials: by kind: `photographs`, and `placed` if that was run.
+        number: which of the evaluated models.
+
+    Returns:
+        By kind: data, digest, rule, and percentages as [value, low, high] of their 95% intervals.
+    """
+    return {kind: _trial_summary(trial, number) for kind, trial in trials.items()}
+
+
+def _trial_summary(trial: Trial, number: int) -> dict[str, Any]:
+    model = trial.models[number]
+    photographs, verdict = trial.photographs, model.verdicts[model.shipped]
+    return {
+        "data": photographs.name,
+        "digest": photographs.digest,
+        "images": dict(photographs.images),
+        "method": model.shipped,
+        "threshold": model.threshold,
+        "component": model.component,
+        **_measures_summary(verdict.overall),
+        "by_class": {label: _measures_summary(one) for label, one in verdict.by_class.items()},
+        "baselines_gt_known": {
+            baseline.name: _short(baseline.overall) | _short_by_class(baseline.by_class)
+            for baseline in trial.baselines
+        },
+    }
+
+
+def _measures_summary(measures: Measures) -> dict[str, Any]:
+    shares = {
+        "top1": measures.top1,
+        "called_background": measures.called_background,
+        "top1_localization": measures.top1_localization,
+        **{f"gt_known_{least}": one for least, one in measures.gt_known.items()},
+    }
+    best = {"max_box_acc": measures.max_box_acc, "max_box_acc_v2": measures.max_box_acc_v2}
+    return {
+        **{name: _rounded((one.percent, one.low, one.high)) for name, one in shares.items() if one.images},
+        **{name: round(value, 2) for name, value in best.items() if not math.isnan(value)},
+    }
+
+
+def _short(one: Score) -> dict[str, float]:
+    return {"overall": round(one.percent, 2)}
+
+
+def _short_by_class(by_class: Mapping[str, Score]) -> dict[str, float]:
+    return {label: round(one.percent, 2) for label, one in by_class.items()}
+
+
+def _rounded(values: Iterable[float]) -> list[float]:
+    return [round(value, 2) for value in values]
