@@ -23,6 +23,12 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--threshold", type=click.FloatRange(0, 1, max_open=True), help="Default: the model card's.")
 @click.option("--component", type=click.Choice(COMPONENTS), help="Default: the model card's.")
 @click.option("--several", is_flag=True, help="Score photographs with several boxes too, by the best match.")
+@click.option(
+    "--placed", metavar="CUTOUTS", help="Place objects on scenes too: data with masks or boxes, or PNGs."
+)
+@click.option(
+    "--scenes", type=FOLDER, help="Photographs without objects. Default: landscape/test of --data-root."
+)
 @click.option("--limit", type=click.IntRange(1), help="At most so many photographs.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of every choice by chance.")
 @click.option("--threads", type=click.IntRange(1), help="Default: physical cores.")

@@ -251,7 +251,7 @@ def judge_model(
         model.method,
         model.rule.threshold,
         model.rule.component,
-        card.cam.threshold_source,
+        card.cam.threshold_source if model.options.threshold is None else "chosen on the command line",
         verdicts,
         density,
     )

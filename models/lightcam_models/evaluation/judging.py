@@ -103,12 +103,14 @@ class Verdict:
     Args:
         overall: on all photographs.
         by_class: on those of each class.
+        by_group: on those of each group of shots.
         curves: over thresholds, by component rule.
         ious: IoU of the box, told the class, of each located photograph, in the order of the photographs.
     """
 
     overall: Measures
     by_class: Mapping[str, Measures]
+    by_group: Mapping[str, Measures]
     curves: Mapping[Component, Curve]
     ious: tuple[float, ...]
 
@@ -163,14 +165,12 @@ def judge(
         seed: of the bootstrap.
     """
     outcomes = gather(seen, method, card, progress, several)
-    by_class = {
-        label: _measures(outcomes.only(outcomes.labels == label), seed)
-        for label in card.labels
-        if (outcomes.labels == label).any()
-    }
+    groups = np.array([observation.shot.group for observation in seen], np.str_)
+    by_class = _measures_of(card.labels, outcomes.labels, outcomes, seed)
+    by_group = _measures_of(sorted(set(groups.tolist()) - {""}), groups, outcomes, seed)
     located = outcomes.only(outcomes.located)
     curves = {component: _curve(located, index) for index, component in enumerate(COMPONENTS)}
-    return Verdict(_measures(outcomes, seed), by_class, curves, tuple(located.told_ious.tolist()))
+    return Verdict(_measures(outcomes, seed), by_class, by_group, curves, tuple(located.told_ious.tolist()))
 
 
 def gather(
@@ -248,6 +248,13 @@ def _measures(outcomes: Outcomes, seed: int) -> Measures:
         max_box_acc(largest),
         max_box_acc_v2(best),
     )
+
+
+def _measures_of(
+    names: Sequence[str], kinds: npt.NDArray[np.str_], outcomes: Outcomes, seed: int
+) -> dict[str, Measures]:
+    present = [name for name in names if (kinds == name).any()]
+    return {name: _measures(outcomes.only(kinds == name), seed) for name in present}
 
 
 def _curve(located: Outcomes, component: int) -> Curve:

@@ -28,12 +28,14 @@ class Shot:
         label: its class, as the model calls it.
         truths: where the objects are, in pixels of the upright image.
         open: decodes it for a model.
+        group: what it is counted under beside its class, or nothing.
     """
 
     name: str
     label: str
     truths: tuple[Box, ...]
     open: Callable[[Localizer], Photo]
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ def shots(dataset: Dataset, card: ModelCard) -> tuple[list[Shot], dict[str, int]
         names[dataset.background] = card.background.label
     known = [_shot(example, names[example.label]) for example in dataset.examples if example.label in names]
     unknown = [label for label in dataset.labels if label not in names]
-    if not any(shot.label for shot in known):
+    if not known:
         raise UsageError(
             f"{card.name} knows {', '.join(card.labels)}; {dataset.name} has {', '.join(dataset.labels)}"
         )

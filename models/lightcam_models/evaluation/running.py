@@ -11,7 +11,16 @@ from lightcam_edge.errors import UsageError
 from lightcam_edge.localizer import Localizer, Options
 from lightcam_edge.model_file import rewrite_card
 from lightcam_models.datasets import Split
-from lightcam_models.evaluation.evaluating import Request, Trial, evaluate, load_model
+from lightcam_models.datasets.loading import LANDSCAPE
+from lightcam_models.evaluation.evaluating import (
+    Request,
+    Trial,
+    evaluate,
+    hold_trial,
+    known_boxes,
+    load_model,
+)
+from lightcam_models.evaluation.placed import placed_set
 from lightcam_models.evaluation.tables import evaluation_summary, trial_table, trial_values
 from lightcam_models.progress import Progress
 
@@ -30,6 +39,8 @@ def run(
     limit: int | None = None,
     seed: int = 0,
     threads: int | None = None,
+    placed: str | None = None,
+    scenes: Path | None = None,
     as_json: bool = False,
     write_card: bool = False,
     quiet: bool = False,
@@ -44,13 +55,32 @@ def run(
     if write_card:
         _refuse_cardless(localizers)
     request = Request(data, data_root, split or "test", background, limit, seed, several)
-    trials = {"photographs": evaluate(localizers, request, Progress(quiet))}
+    progress = Progress(quiet)
+    trials = {"photographs": evaluate(localizers, request, progress)}
+    if placed:
+        trials["placed"] = _place(localizers, placed, _scenes(scenes, data_root), request, progress)
     if write_card:
         _write_cards(localizers, trials)
     if as_json:
         values = {kind: trial_values(trial) for kind, trial in trials.items()}
         return json.dumps(values, ensure_ascii=False)
     return "\n\n".join(trial_table(trial) for trial in trials.values())
+
+
+def _scenes(scenes: Path | None, data_root: Path | None) -> Path:
+    if scenes is None and data_root is None:
+        raise UsageError("--placed needs --scenes: a folder of photographs without objects")
+    return scenes or Path(data_root or ".") / LANDSCAPE / "test"
+
+
+def _place(
+    localizers: Sequence[Localizer], placed: str, scenes: Path, request: Request, progress: Progress
+) -> Trial:
+    card = localizers[0].card
+    test = placed_set(
+        placed, scenes, card, progress, data_root=request.data_root, limit=request.limit, seed=request.seed
+    )
+    return hold_trial(localizers, test, known_boxes(request, card), request, progress)
 
 
 def _refuse_cardless(localizers: Sequence[Localizer]) -> None:

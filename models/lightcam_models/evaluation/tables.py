@@ -14,6 +14,7 @@ HEAD = (
     "",
     "images",
     "top-1 class",
+    "nothing found",
     "top-1 localized",
     *(f"GT-known {least}" for least in IOU_LEVELS),
     "MaxBoxAcc",
@@ -61,7 +62,8 @@ def _model_rows(model: ModelResult) -> list[Row]:
         mark = " *" if method == model.shipped and len(model.verdicts) > 1 else ""
         density = f"{model.density[method]:.2f}" if method in model.density else ""
         rows.append((f"{model.name} {method}{mark}", *_cells(verdict.overall), density))
-        rows += [(f"  {label}", *_cells(one), "") for label, one in verdict.by_class.items()]
+        parts = (*verdict.by_class.items(), *verdict.by_group.items())
+        rows += [(f"  {name}", *_cells(one), "") for name, one in parts]
     return rows
 
 
@@ -69,6 +71,7 @@ def _cells(measures: Measures) -> Row:
     return (
         str(measures.images),
         _interval(measures.top1),
+        _interval(measures.called_background),
         _interval(measures.top1_localization),
         *(_interval(one) for one in measures.gt_known.values()),
         _percent(measures.max_box_acc),
@@ -79,7 +82,7 @@ def _cells(measures: Measures) -> Row:
 def _baseline_rows(baseline: Baseline) -> list[Row]:
     def row(name: str, right: Score) -> Row:
         at = {str(least): _interval(right) if str(least) == RIGHT else "" for least in IOU_LEVELS}
-        return (name, str(right.images), "", "", *at.values(), "", "", "")
+        return (name, str(right.images), "", "", "", *at.values(), "", "", "")
 
     return [
         row(baseline.name, baseline.overall),
@@ -157,6 +160,7 @@ def evaluation_summary(trials: Mapping[str, Trial], number: int) -> dict[str, An
 def _trial_summary(trial: Trial, number: int) -> dict[str, Any]:
     model = trial.models[number]
     photographs, verdict = trial.photographs, model.verdicts[model.shipped]
+    groups = {name: _measures_summary(one) for name, one in verdict.by_group.items()}
     return {
         "data": photographs.name,
         "digest": photographs.digest,
@@ -166,6 +170,7 @@ def _trial_summary(trial: Trial, number: int) -> dict[str, Any]:
         "component": model.component,
         **_measures_summary(verdict.overall),
         "by_class": {label: _measures_summary(one) for label, one in verdict.by_class.items()},
+        **({"by_group": groups} if groups else {}),
         "baselines_gt_known": {
             baseline.name: _short(baseline.overall) | _short_by_class(baseline.by_class)
             for baseline in trial.baselines
