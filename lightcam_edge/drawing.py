@@ -28,7 +28,7 @@ BLACK: Colour = (0, 0, 0)
 WHITE: Colour = (255, 255, 255)
 FONT = cv2.FONT_HERSHEY_DUPLEX
 FONT_SIDE = 900  # image side in pixels at which the font has its own size
-HEAT_SHARE = 0.5
+HEAT_SHARE = 0.6
 HEAT_SIDE = 1024  # the map is smooth: sampled finer than this it looks the same
 
 
@@ -96,24 +96,29 @@ def _draw_label(picture: UInt8, text: str, corner: tuple[int, int], colour: Colo
 
 
 def draw_heat(pixels: UInt8, found: Localization) -> UInt8:
-    """Blend the activation map, from zero to its maximum, over the image.
+    """Lay the activation map over the image: the nearer to its maximum, the redder and the less seen through.
 
     Args:
         pixels: (h, w, 3) uint8 RGB, the upright image at any scale.
         found: what was found in it.
 
     Returns:
-        A new image of the same size.
+        A new image of the same size; the image itself where the map is zero or below.
     """
     height, width = pixels.shape[:2]
     shrink = max(1.0, max(height, width) / HEAT_SIDE)
-    cam = cam_over_image(found.cam, found.fit, (round(height / shrink) or 1, round(width / shrink) or 1))
+    cam = cam_over_image(
+        found.cam, found.fit, (max(1, round(height / shrink)), max(1, round(width / shrink)))
+    )
     peak = float(found.cam.max())
-    share = np.clip(cam / peak, 0, 1) if np.isfinite(peak) and peak > 0 else np.zeros_like(cam)
-    coloured = cv2.applyColorMap((share * 255).astype(np.uint8), cv2.COLORMAP_TURBO)
-    coloured = cv2.resize(coloured, (width, height), interpolation=cv2.INTER_LINEAR)
-    heat = cv2.cvtColor(coloured, cv2.COLOR_BGR2RGB)
-    return np.asarray(cv2.addWeighted(pixels, 1 - HEAT_SHARE, heat, HEAT_SHARE, 0), np.uint8)
+    if not (np.isfinite(peak) and peak > 0):
+        return pixels.copy()
+    share = cv2.resize(np.clip(cam / peak, 0, 1), (width, height), interpolation=cv2.INTER_LINEAR)
+    heat = cv2.applyColorMap((share * 255).astype(np.uint8), cv2.COLORMAP_TURBO)
+    seen = HEAT_SHARE * np.sqrt(share)
+    return np.asarray(
+        cv2.blendLinear(pixels, cv2.cvtColor(heat, cv2.COLOR_BGR2RGB), 1 - seen, seen), np.uint8
+    )
 
 
 def side_by_side(left: UInt8, right: UInt8) -> UInt8:

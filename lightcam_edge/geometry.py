@@ -13,6 +13,7 @@ from lightcam_edge.choices import Resize as Resize
 Float32 = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]
 Matrix = npt.NDArray[np.float64]
+WARP_SIDE = 32766  # the longest side that cv2.warpAffine takes, in pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +88,10 @@ def fit_pixels(pixels: UInt8, fit: Fit) -> UInt8:
     Returns:
         (H, W, 3) uint8, contiguous; letterbox padding is mid-grey (127).
     """
-    pitch_yx = [_pitch(n, d) for n, d in zip(fit.image_hw, pixels.shape, strict=False)]
-    while reduction(pixels.shape[:2], fit.input_hw) > 1:
-        height, width = pixels.shape[0] // 2, pixels.shape[1] // 2
-        pixels = np.asarray(
-            cv2.resize(pixels[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA),
-            np.uint8,
-        )
-        pitch_yx = [2 * pitch for pitch in pitch_yx]
+    pixels, pitch_yx = _shrink(pixels, fit)
     height, width = fit.input_hw
-    if fit.resize == "squash" and fit.image_hw == tuple(
-        pitch * n for pitch, n in zip(pitch_yx, pixels.shape, strict=False)
-    ):
+    covered_hw = tuple(pitch * n for pitch, n in zip(pitch_yx, pixels.shape, strict=False))
+    if fit.resize == "squash" and covered_hw == fit.image_hw:
         return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
     (sx, sy), (ox, oy) = fit.scale_xy, fit.offset_xy
     fitted = cv2.warpAffine(
@@ -110,6 +103,24 @@ def fit_pixels(pixels: UInt8, fit: Fit) -> UInt8:
         borderValue=(127, 127, 127),
     )
     return np.asarray(fitted, np.uint8)
+
+
+def _shrink(pixels: UInt8, fit: Fit) -> tuple[UInt8, list[float]]:
+    """Halve pixels as often as leaves enough; also says how many image pixels each covers, down and across."""
+    pitch_yx = [_pitch(n, decoded) for n, decoded in zip(fit.image_hw, pixels.shape, strict=False)]
+    while reduction(pixels.shape[:2], fit.input_hw) > 1:
+        height, width = pixels.shape[0] // 2, pixels.shape[1] // 2
+        pixels = _average(pixels[: 2 * height, : 2 * width], (height, width))
+        pitch_yx = [2 * pitch for pitch in pitch_yx]
+    if max(pixels.shape) > WARP_SIDE:
+        height, width = min(pixels.shape[0], WARP_SIDE), min(pixels.shape[1], WARP_SIDE)
+        pitch_yx = [pitch_yx[0] * pixels.shape[0] / height, pitch_yx[1] * pixels.shape[1] / width]
+        pixels = _average(pixels, (height, width))
+    return pixels, pitch_yx
+
+
+def _average(pixels: UInt8, size_hw: tuple[int, int]) -> UInt8:
+    return np.asarray(cv2.resize(pixels, size_hw[::-1], interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _pitch(image_size: int, decoded_size: int) -> float:

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytest_plugins = ["model_fixture"]
+
 
 @pytest.fixture
 def rng() -> np.random.Generator:
