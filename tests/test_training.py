@@ -63,9 +63,9 @@ def test_a_training_leaves_a_model_and_all_that_belongs_to_it(folder: Path, tmp_
     assert described["cam"]["method"] == "br-avgcam"
     assert described["data"]["images"] == 36
     assert described["versions"]["keras"] == keras.version()
-    rows = list(csv.DictReader((out / "history.csv").open()))
+    rows = list(csv.DictReader((out / "history.csv").read_text().splitlines()))
     assert [row["epoch"] for row in rows] == ["1", "2"]
-    assert Image.open(out / "curve.png").width > 400
+    assert cv2.imread(str(out / "curve.png")).shape[1] > 400
     assert sorted(path.name for path in out.iterdir()) == [
         "curve.png",
         "history.csv",
@@ -134,7 +134,7 @@ def test_a_network_teaches_another_where_the_objects_are(folder: Path, tmp_path:
     described = json.loads((tmp_path / "second" / "training.json").read_text())
     assert "no box used" in described["cam"]["threshold_source"]
     assert 0 < described["cam"]["threshold"] < 1
-    assert Image.open(tmp_path / "second" / "masks.png").width == 1280
+    assert cv2.imread(str(tmp_path / "second" / "masks.png")).shape[1] == 1280
 
 
 def test_a_teacher_without_its_description_is_refused(folder: Path, tmp_path: Path) -> None:

@@ -5,16 +5,20 @@ from typing import Any
 import keras
 from keras import ops
 
+from lightcam_edge.box import BoxRule
 from lightcam_models.architectures import localization_head
+
+LEAST_PEAK = 1.0
 
 
 class Localizing(keras.Model):  # type: ignore[misc]
     """A network in training: classified by its average, localized by its activation map.
 
     The loss is cross-entropy of the classes plus, where masks exist, binary
-    cross-entropy between them and the activation map, which a learnt scale and
-    bias turn into logits. The map is BR-AvgCAM where there is a background
-    class, else the CAM of the photograph's own class.
+    cross-entropy between them and the activation map. The map is BR-AvgCAM where
+    there is a background class, else the CAM of the photograph's own class. Its
+    log-odds of foreground are zero where the box rule cuts, at a share of
+    the map's own maximum, so the map is trained under the rule that will read it.
 
     Args:
         network: a model that `localization_head` accepts; it is trained in place.
@@ -38,8 +42,8 @@ class Localizing(keras.Model):  # type: ignore[misc]
         self.trunk = keras.Model(network.inputs, head.features)
         self.background, self.mask_weight = background, mask_weight
         self.teacher_weight, self.label_smoothing = teacher_weight, label_smoothing
-        self.map_scale = self.add_weight(shape=(), initializer="ones", name="map_scale")
-        self.map_bias = self.add_weight(shape=(), initializer="zeros", name="map_bias")
+        learnt = mask_weight > 0
+        self.map_scale = self.add_weight(shape=(), initializer="ones", name="map_scale", trainable=learnt)
         self.class_loss = keras.metrics.Mean(name="class_loss")
         self.map_loss = keras.metrics.Mean(name="map_loss")
         self.accuracy = keras.metrics.Mean(name="accuracy")
@@ -58,7 +62,8 @@ class Localizing(keras.Model):  # type: ignore[misc]
             classes = kernel.shape[1]
             others = [-1.0 if c == self.background else 1 / (classes - 1) for c in range(classes)]
             cam = ops.matmul(features, ops.matmul(kernel, ops.convert_to_tensor(others, "float32")))
-        return self.map_scale * cam + self.map_bias
+        peak = ops.maximum(ops.max(cam, axis=(1, 2), keepdims=True), LEAST_PEAK)
+        return self.map_scale * (cam - BoxRule().threshold * peak)
 
     def logits(self, features: Any) -> Any:
         """Class logits of the averaged features: (B, h, w, K) to (B, C)."""

@@ -21,6 +21,7 @@ from lightcam_edge.cam import br_avgcam_weights, upsample
 from lightcam_edge.errors import InputError, UsageError
 from lightcam_models.architectures import build_model, imagenet_classifier, load_backbone, localization_head
 from lightcam_models.augmentation import MASK_SIDE
+from lightcam_models.objective import LEAST_PEAK
 
 UInt8 = npt.NDArray[np.uint8]
 Int64 = npt.NDArray[np.int64]
@@ -138,22 +139,43 @@ def teach_from_networks(
     masks = np.zeros((len(pixels), MASK_SIDE, MASK_SIDE), np.float32)
     scores = np.zeros((len(pixels), len(labels)), np.float32)
     tutors = [tutor for path in paths for tutor in _tutors(path, labels)]
-    for trunk, scale, bias in tutors:
-        said, cams = localize_all(trunk, pixels, targets, background, progress)
+    for tutor in tutors:
+        said, cams = localize_all(tutor.trunk, pixels, targets, background, progress)
         scores += said / len(tutors)
-        for mask, cam, target in zip(masks, cams, targets, strict=True):
-            if target != background:
-                sure = 1 / (1 + np.exp(-(scale * cam + bias)))
-                mask += cv2.resize(sure, mask.shape, interpolation=cv2.INTER_LINEAR) / len(tutors)
-    return Lesson((masks * 255).astype(np.uint8), scores)
+        for index in np.flatnonzero(targets != background):
+            masks[index] += tutor.mark(pixels[index], cams[index]) / len(tutors)
+    return Lesson(masks.astype(np.uint8), scores)
 
 
-def _tutors(path: Path, labels: Sequence[str]) -> list[tuple[Trunk, float, float]]:
+@dataclass(frozen=True, slots=True)
+class Tutor:
+    """A trained network at one input size.
+
+    Args:
+        trunk: the network.
+        map_scale: turns its map into log-odds, see `Localizing`, or None if it was trained without masks.
+    """
+
+    trunk: Trunk
+    map_scale: float | None
+
+    def mark(self, pixels: UInt8, cam: Float32) -> UInt8:
+        """How sure a pixel is foreground: (side, side, 3) photograph and (h, w) map to (m, m), 0..255."""
+        if self.map_scale is None:
+            return refine(pixels, cam)
+        cut = BoxRule().threshold * max(float(cam.max()), LEAST_PEAK)
+        sure = 255 / (1 + np.exp(-self.map_scale * (cam - cut)))
+        return np.asarray(cv2.resize(sure, (MASK_SIDE, MASK_SIDE), interpolation=cv2.INTER_LINEAR)).astype(
+            np.uint8
+        )
+
+
+def _tutors(path: Path, labels: Sequence[str]) -> list[Tutor]:
     note = path.with_name("training.json")
     try:
         known = json.loads(note.read_text())
         architecture, options, size = known["architecture"], known["options"], known["input_size"]
-        scale, bias = known["map_logit"]["scale"], known["map_logit"]["bias"]
+        scale = known["map_scale"]
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"cannot read how teacher {path} was trained from {note}: {error}") from error
     if tuple(known["labels"]) != tuple(labels):
@@ -162,7 +184,7 @@ def _tutors(path: Path, labels: Sequence[str]) -> list[tuple[Trunk, float, float
     networks = [build_model(architecture, len(labels), input_size=n, weights=None, **options) for n in sizes]
     for network in networks:
         load_backbone(network, path)
-    return [(Trunk.of(network), scale, bias) for network in networks]
+    return [Tutor(Trunk.of(network), scale) for network in networks]
 
 
 def localize_all(

@@ -239,7 +239,7 @@ def _optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
     if recipe.optimizer == "adam":
         return keras.optimizers.Adam(rate)
     optimizer = keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "map_scale", "map_bias"])
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "map_scale"])
     return optimizer
 
 
@@ -334,14 +334,14 @@ def _write(
     training_curves(history, out / "curve.png")
     paths = sorted({f"{example.path.resolve()}\n" for example in dataset.examples})
     write_atomically(out / "images.txt", "".join(paths).encode())
-    scale, bias = (float(keras.ops.convert_to_numpy(value)) for value in (model.map_scale, model.map_bias))
+    scale = float(keras.ops.convert_to_numpy(model.map_scale))
     described = {
         **order.fingerprint(),
         "labels": dataset.labels,
         "background": dataset.background,
         "input_size": final.input_shape[1],
         **results,
-        "map_logit": {"scale": scale, "bias": bias},
+        "map_scale": scale if order.recipe.mask_weight else None,
         "data": {
             "name": dataset.name,
             "digest": dataset.digest,
