@@ -66,10 +66,7 @@ def _import(name: str) -> ModuleType | str:
 
 @contextlib.contextmanager
 def quiet_native_log(verbose: bool) -> Iterator[None]:
-    """Keep what native code writes to stderr from the user, unless verbose.
-
-    On an exception the text is let through: it may hold the reason.
-    """
+    """Keep what native code writes to stderr from the user, unless verbose."""
     if verbose:
         yield
         return

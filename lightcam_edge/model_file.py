@@ -17,6 +17,7 @@ CARD_NAME = "lightcam.json"
 LABELS_NAME = "labels.txt"
 EMBEDDED_CARD_NAME = "LIGHTCAM_METADATA"
 EMBEDDED_CARD_BYTES = 16384
+EMBEDDED_CARD_START = b'{"name":'
 TFLITE_IDENTIFIER = b"TFL3"
 DEFAULT_MODEL = "lite"
 
@@ -126,6 +127,28 @@ def embedded_card(card: ModelCard) -> bytes:
     return text.ljust(EMBEDDED_CARD_BYTES)
 
 
+def replace_embedded_card(flatbuffer: bytes, card: ModelCard) -> bytes:
+    """Put another card where `embedded_card` was written; nothing else moves.
+
+    Raises:
+        ValueError: if there is none, or the new one does not fit.
+    """
+    start = flatbuffer.find(EMBEDDED_CARD_START)
+    while start >= 0:
+        end = start + EMBEDDED_CARD_BYTES
+        if _is_card(flatbuffer[start:end]):
+            return flatbuffer[:start] + embedded_card(card) + flatbuffer[end:]
+        start = flatbuffer.find(EMBEDDED_CARD_START, start + 1)
+    raise ValueError(f"there is no card under {EMBEDDED_CARD_NAME}: convert the model again")
+
+
+def _is_card(text: bytes) -> bool:
+    try:
+        return card_from_json(text).sha256 == ""
+    except ModelFileError:
+        return False
+
+
 def seal(flatbuffer: bytes, card: ModelCard) -> bytes:
     """Put the labels and the card, with the flatbuffer's digest, behind a flatbuffer.
 
@@ -162,13 +185,10 @@ def rewrite_card(name: str | Path, card: ModelCard) -> None:
     model = read_model(name)
     if model.card is None:
         raise ModelFileError(f"{model.path} has no model card: convert it with `lightcam-edge convert`")
-    old = embedded_card(model.card)
-    if model.flatbuffer.count(old) != 1:
-        raise ModelFileError(f"{model.path} does not hold its card in {EMBEDDED_CARD_NAME}: convert it again")
     try:
-        flatbuffer = model.flatbuffer.replace(old, embedded_card(card))
+        flatbuffer = replace_embedded_card(model.flatbuffer, card)
     except ValueError as error:
-        raise ModelFileError(str(error)) from error
+        raise ModelFileError(f"{model.path}: {error}") from error
     write_atomically(model.path, seal(flatbuffer, card))
 
 
