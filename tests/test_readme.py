@@ -1,0 +1,168 @@
+"""README.md keeps its word: its commands run, in order, and print what it shows.
+
+They run in a folder that looks like a clone of the repository and also holds
+generated photographs under the names that README.md uses. `pip install` gets
+no network and installs nothing: it resolves against what is installed. A
+comment `<!-- tested with OPTIONS -->` before a block adds options to its lines.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from lightcam_edge.cli import COMMANDS
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+BLOCK = re.compile(
+    r"(?:^<!-- tested with (?P<options>.+) -->\n)?^```(?P<language>\w*)\n(?P<body>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
+)
+LINK = re.compile(r"\]\((?!https?://)([^)#]+)\)")
+COLOURS = {"bird": (200, 40, 40), "dog": (40, 40, 200), "nothing": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A line of README.md as it is run, and the output that README.md shows for it."""
+
+    line: str
+    output: str | None = None
+
+
+def blocks() -> list[re.Match[str]]:
+    return list(BLOCK.finditer(README))
+
+
+def commands() -> list[Command]:
+    found: list[Command] = []
+    for block, after in pairwise([*blocks(), None]):
+        if block["language"] == "sh":
+            options = f" {block['options']}" if block["options"] else ""
+            lines = [line + options for line in block["body"].replace("\\\n", "").splitlines()]
+            output = after["body"] if after and after["language"] == "text" else None
+            found += [*(Command(line) for line in lines[:-1]), Command(lines[-1], output)]
+        elif block["language"] == "python":
+            found.append(Command(f"python -c {shlex.quote(block['body'])}"))
+    return found
+
+
+def photograph(rng: np.random.Generator, colour: tuple[int, int, int] | None) -> np.ndarray:
+    """A grey, grainy picture, 150 wide and 100 high, with a coloured rectangle or without."""
+    pixels = rng.integers(90, 160, (100, 150, 3), dtype=np.uint8)
+    if colour:
+        x, y = (int(n) for n in rng.integers(10, 50, 2))
+        pixels[y : y + 40, x : x + 60] = colour
+    return pixels
+
+
+def write_photographs(folder: Path, rng: np.random.Generator) -> None:
+    for part in ("train", "test"):
+        for label, colour in COLOURS.items():
+            (folder / part / label).mkdir(parents=True)
+            for number in range(8):
+                pixels = photograph(rng, colour)
+                Image.fromarray(pixels).save(folder / part / label / f"{number}.jpg")
+
+
+def write_clip(path: Path, rng: np.random.Generator) -> None:
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 10, (150, 100))
+    for _ in range(3):
+        writer.write(photograph(rng, COLOURS["bird"]))
+    writer.release()
+
+
+def write_environment(folder: Path) -> None:
+    """A virtual environment that make takes as set up, and that is the one the tests run in."""
+    folder.mkdir()
+    for name in ("bin", "lib", "pyvenv.cfg"):
+        if (entry := Path(sys.prefix, name)).exists():
+            (folder / name).symlink_to(entry)
+    for stamp in (".created", ".runtime", ".dev"):
+        (folder / stamp).touch()
+
+
+class Clone:
+    """Runs the commands in order, each once, and only as far as a test asks."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.done: list[subprocess.CompletedProcess[str]] = []
+        write_environment(folder / ".venv")
+        tools = f"{folder / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
+        # An outer `make test` would hand its variables down to the README's own make.
+        outer = {name: value for name, value in os.environ.items() if "MAKE" not in name and name != "MFLAGS"}
+        offline = {"PIP_NO_INDEX": "1", "PIP_DRY_RUN": "1", "PIP_NO_BUILD_ISOLATION": "0"}
+        nested = {"ARGS": f"--collect-only -q -p no:cacheprovider {ROOT / 'tests' / 'test_packaging.py'}"}
+        self.environment = {**outer, **offline, **nested, "PATH": tools}
+
+    def result(self, number: int) -> subprocess.CompletedProcess[str]:
+        for command in commands()[len(self.done) : number + 1]:
+            shell = ["bash", "-o", "pipefail", "-c", command.line]
+            self.done.append(
+                subprocess.run(shell, cwd=self.folder, env=self.environment, capture_output=True, text=True)
+            )
+        return self.done[number]
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    folder, rng = tmp_path_factory.mktemp("clone"), np.random.default_rng(0)
+    for name in (
+        "Makefile",
+        "README.md",
+        "LICENSE",
+        "NOTICE",
+        "pyproject.toml",
+        "lightcam_edge",
+        "models",
+        "converters",
+    ):
+        (folder / name).symlink_to(ROOT / name)
+    write_photographs(folder / "photos", rng)
+    Image.fromarray(photograph(rng, COLOURS["bird"])).save(folder / "photo.jpg")
+    write_clip(folder / "clip.mp4", rng)
+    return Clone(folder)
+
+
+def without_figures(text: str) -> list[list[str]]:
+    """Words of each line, figures struck out: they depend on the machine."""
+    return [re.sub(r"-?\d+(?:\.\d+)?", "#", line).split() for line in text.strip().splitlines()]
+
+
+@pytest.mark.parametrize("number", range(len(commands())), ids=[command.line[:60] for command in commands()])
+def test_readme_command_works_and_prints_what_is_shown(clone: Clone, number: int) -> None:
+    done, shown = clone.result(number), commands()[number].output
+
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "does not provide the extra" not in done.stderr
+    if shown is not None:
+        assert without_figures(done.stdout) == without_figures(shown)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_readme_shows_every_command(name: str) -> None:
+    assert any(f"lightcam-edge {name} " in command.line for command in commands())
+
+
+def test_every_link_of_the_readme_leads_somewhere() -> None:
+    assert [link for link in LINK.findall(README) if not (ROOT / link).exists()] == []
+
+
+def test_every_block_of_the_readme_is_run_or_shown_as_output() -> None:
+    languages = [block["language"] for block in blocks()]
+
+    assert set(languages) <= {"sh", "python", "text", "json", ""}
+    assert README.count("```") == 2 * len(languages)
+    assert README.count("<!-- tested with") == sum(block["options"] is not None for block in blocks())
