@@ -72,8 +72,8 @@ def _corners(
 
 def _draw_frame(picture: UInt8, corners: tuple[tuple[int, int], tuple[int, int]], colour: Colour) -> None:
     thickness = _thickness(picture)
-    cv2.rectangle(picture, *corners, BLACK, thickness + 2, cv2.LINE_AA)
-    cv2.rectangle(picture, *corners, colour, thickness, cv2.LINE_AA)
+    cv2.rectangle(picture, *corners, BLACK, thickness + 2)
+    cv2.rectangle(picture, *corners, colour, thickness)
 
 
 def _draw_label(picture: UInt8, text: str, corner: tuple[int, int], colour: Colour) -> None:

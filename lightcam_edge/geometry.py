@@ -106,7 +106,7 @@ def fit_pixels(pixels: UInt8, fit: Fit) -> UInt8:
 
 
 def _shrink(pixels: UInt8, fit: Fit) -> tuple[UInt8, list[float]]:
-    """Halve pixels as often as leaves enough; also says how many image pixels each covers, down and across."""
+    """Halve pixels as often as leaves enough; also says how many image pixels each covers, (y, x)."""
     pitch_yx = [_pitch(n, decoded) for n, decoded in zip(fit.image_hw, pixels.shape, strict=False)]
     while reduction(pixels.shape[:2], fit.input_hw) > 1:
         height, width = pixels.shape[0] // 2, pixels.shape[1] // 2
