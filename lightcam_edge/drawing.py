@@ -56,7 +56,7 @@ def draw_boxes(pixels: UInt8, found: Localization) -> UInt8:
 
 def _thickness(picture: UInt8) -> int:
     side: int = max(picture.shape)
-    return max(2, round(side / 320))
+    return max(2, round(side / 240))
 
 
 def _corners(

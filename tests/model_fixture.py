@@ -1,5 +1,6 @@
 """A model small enough to reckon by hand: it finds red and blue things."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,68 +9,68 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lightcam_edge.card import Background, CamSpec, InputSpec, ModelCard
-from lightcam_edge.model_file import seal
+from lightcam_edge.model_file import EMBEDDED_CARD_NAME, read_model, rewrite_card
 
 INPUT_HW = (32, 48)
 CELL = 4  # input pixels a map cell, so the map is 8x12
-CARD = ModelCard(
-    "tiny",
-    "by hand",
-    ("red", "blue", "background"),
-    InputSpec(*INPUT_HW),
-    Background(2, "background"),
-    # Half the peak is crossed exactly where a cell ends.
-    CamSpec("br-avgcam", threshold=0.5),
-)
 
 
-def _flatbuffer(folder: Path) -> bytes:
+def _keras_model() -> Any:
     """Maps: a cell's red minus green, its blue minus green, a constant. BR-AvgCAM is 25 x (red + blue)."""
-    import tensorflow as tf
+    import keras
 
+    image = keras.Input((*INPUT_HW, 3), name="image")
+    maps = keras.layers.Conv2D(3, CELL, CELL, activation="relu", name="maps")
+    pooled = keras.layers.GlobalAveragePooling2D(name="gap")(maps(image))
+    scores = keras.layers.Dense(3, activation="softmax", name="scores")
+    model = keras.Model(image, scores(pooled))
     kernel = np.zeros((CELL, CELL, 3, 3), np.float32)
     kernel[..., 0, 0], kernel[..., 1, 0] = 1, -1
     kernel[..., 2, 1], kernel[..., 1, 1] = 1, -1
-    kernel /= CELL * CELL * 255
+    maps.set_weights([kernel / (CELL * CELL * 255), np.array([0, 0, 1], np.float32)])
     weights = np.array([[40, -10, -10], [-10, 40, -10], [0, 0, 0]], np.float32)
-    bias = np.array([0, 0, 2], np.float32)
-
-    class Tiny(tf.Module):  # type: ignore[misc]
-        @tf.function(input_signature=[tf.TensorSpec((1, *INPUT_HW, 3), tf.float32)])  # type: ignore[untyped-decorator]
-        def localize(self, image: Any) -> dict[str, Any]:
-            features = tf.nn.relu(
-                tf.nn.conv2d(image, tf.constant(kernel), CELL, "VALID") + tf.constant([0.0, 0.0, 1.0])
-            )
-            logits = tf.reduce_mean(features, (1, 2)) @ tf.constant(weights) + tf.constant(bias)
-            return {
-                "scores": tf.nn.softmax(logits),
-                "features": features,
-                "gap_weights": tf.constant(weights),
-                "gap_bias": tf.constant(bias),
-            }
-
-    model = Tiny()
-    tf.saved_model.save(model, str(folder), signatures={"localize": model.localize})
-    converter = tf.lite.TFLiteConverter.from_saved_model(str(folder), signature_keys=["localize"])
-    return bytes(converter.convert())
+    scores.set_weights([weights, np.array([0, 0, 2], np.float32)])
+    return model
 
 
 @pytest.fixture(scope="session")
-def make_tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Writes the model with other fields in its card, for instance `input=InputSpec(32, 48, "letterbox")`."""
-    folder = tmp_path_factory.mktemp("tiny")
-    flatbuffer = _flatbuffer(folder / "saved")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model's file: squash, BR-AvgCAM, half the peak, which is crossed exactly where a cell ends."""
+    from lightcam_converters.conversion import convert
 
-    def make(name: str = "tiny", **fields: Any) -> Path:
-        path = folder / f"{name}.tflite"
-        path.write_bytes(seal(flatbuffer, replace(CARD, **fields)))
+    path = tmp_path_factory.mktemp("tiny") / "tiny.tflite"
+    labels = ("red", "blue", "background")
+    convert(
+        _keras_model(),
+        path,
+        quantize="float32",
+        labels=labels,
+        background="background",
+        method="br-avgcam",
+        threshold=0.5,
+    )
+    return path
+
+
+@pytest.fixture(scope="session")
+def make_tiny_model(tiny_model: Path) -> Callable[..., Path]:
+    """Copies the model with other fields in its card, for instance `input=InputSpec(32, 48, "crop")`."""
+    card = read_model(tiny_model).card
+    assert card is not None
+
+    def make(name: str, **fields: Any) -> Path:
+        path = tiny_model.with_stem(name)
+        shutil.copy(tiny_model, path)
+        rewrite_card(path, replace(card, **fields))
         return path
 
     return make
 
 
 @pytest.fixture(scope="session")
-def tiny_model(make_tiny_model: Callable[..., Path]) -> Path:
-    """The model with its own card: squash, BR-AvgCAM, half the peak."""
-    return make_tiny_model()
+def bare_model(tiny_model: Path) -> Path:
+    """The network alone, as another converter might have made it: no card, not even a trace of one."""
+    path = tiny_model.with_stem("bare")
+    name = EMBEDDED_CARD_NAME.encode()
+    path.write_bytes(read_model(tiny_model).flatbuffer.replace(name, b"x" * len(name)))
+    return path

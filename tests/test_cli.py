@@ -173,12 +173,8 @@ def test_hushing_leaves_pythons_own_stderr(capfd: pytest.CaptureFixture[str]) ->
     assert capfd.readouterr().err == "heard again\n"
 
 
-def test_a_warning_is_one_line(tiny_model: Path, photo: Path, tmp_path: Path) -> None:
-    from lightcam_edge.model_file import read_model
-
-    (tmp_path / "bare.tflite").write_bytes(read_model(tiny_model).flatbuffer)
-
-    done = call("run", photo, "--model", tmp_path / "bare.tflite")
+def test_a_warning_is_one_line(bare_model: Path, photo: Path) -> None:
+    done = call("run", photo, "--model", bare_model)
 
     assert done.returncode == 0
     assert done.stderr.startswith("warning: ")

@@ -12,7 +12,6 @@ from lightcam_edge import Box, Localization, Localizer, Options
 from lightcam_edge.card import CamSpec, InputSpec
 from lightcam_edge.errors import InputError, ModelFileError, UsageError
 from lightcam_edge.localizer import Stopwatch, physical_cores
-from lightcam_edge.model_file import read_model
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
@@ -170,12 +169,9 @@ def test_without_a_background_every_class_is_boxed(make_tiny_model: Callable[...
     assert found.detections == ()
 
 
-def test_a_file_without_a_card_runs_plain_cam_with_a_warning(tiny_model: Path, tmp_path: Path) -> None:
-    bare = tmp_path / "bare.tflite"
-    bare.write_bytes(read_model(tiny_model).flatbuffer)
-
+def test_a_file_without_a_card_runs_plain_cam_with_a_warning(bare_model: Path) -> None:
     with pytest.warns(UserWarning, match="has no model card: plain CAM"):
-        localizer = Localizer(bare, threads=1)
+        localizer = Localizer(bare_model, threads=1)
 
     found = localizer(scene((64, 144), (Box(36, 16, 72, 40), RED)), "rgb")
     assert (localizer.method, found.label) == ("cam", "class 0")

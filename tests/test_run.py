@@ -191,14 +191,14 @@ def test_a_name_that_is_no_text_is_printed_all_the_same(tiny_model: Path) -> Non
 
 
 def test_out_holds_a_picture_with_the_box(run: Callable[..., Result]) -> None:
-    result = run(save("photo.png"), "--out", "out")
+    result = run(save("photo.png", np.repeat(np.repeat(scene(), 4, 0), 4, 1)), "--out", "out")
 
     assert result.exit_code == 0
     assert files("out") == ["photo.jpg"]
     picture = read("out/photo.jpg")
-    assert picture.shape == (64, 144, 3)
-    assert np.abs(picture[36, 60].astype(int) - (255, 0, 0)).max() < 30
-    assert np.abs(picture[30, 36].astype(int) - (0, 158, 115)).max() < 60
+    assert picture.shape == (256, 576, 3)
+    assert picture[112, 216].tolist() == pytest.approx([255, 0, 0], abs=12)
+    assert picture[112, 144].tolist() == pytest.approx([0, 158, 115], abs=60)
 
 
 @pytest.mark.parametrize(("overlay", "shape"), [("side-by-side", (128, 144, 3)), ("alone", (64, 144, 3))])
