@@ -29,6 +29,14 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option(
     "--scenes", type=FOLDER, help="Photographs without objects. Default: landscape/test of --data-root."
 )
+@click.option(
+    "--calibrate",
+    type=click.Choice(("boxes", "no-boxes")),
+    help="Choose the box rule on held-out training photographs, with or without boxes, into the card.",
+)
+@click.option(
+    "--held-out", type=click.FloatRange(0, 0.5), default=0.1, show_default=True, help="Their share."
+)
 @click.option("--limit", type=click.IntRange(1), help="At most so many photographs.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of every choice by chance.")
 @click.option("--threads", type=click.IntRange(1), help="Default: physical cores.")

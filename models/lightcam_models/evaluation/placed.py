@@ -93,7 +93,8 @@ def placed_set(
         for number, one in enumerate(chosen)
     ]
     alone = [_scene_shot(backgrounds[index], card.background.label) for index in sorted(empty)]
-    title = f"{len(placed)} placements of {len(found)} cut-outs ({name}) on {scenes.parent.name}/{scenes.name} (seed {seed})"
+    where = f"{scenes.parent.name}/{scenes.name} (seed {seed})"
+    title = f"{len(placed)} placements of {len(found)} cut-outs ({name}) on {where}"
     return TestSet(title, _digest(chosen, backgrounds, seed), "", (*placed, *alone), skipped)
 
 

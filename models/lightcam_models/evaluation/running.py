@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Literal
 
 from lightcam_edge.box import Component
 from lightcam_edge.cam import Method
@@ -12,6 +13,7 @@ from lightcam_edge.localizer import Localizer, Options
 from lightcam_edge.model_file import rewrite_card
 from lightcam_models.datasets import Split
 from lightcam_models.datasets.loading import LANDSCAPE
+from lightcam_models.evaluation import calibrating
 from lightcam_models.evaluation.evaluating import (
     Request,
     Trial,
@@ -21,7 +23,7 @@ from lightcam_models.evaluation.evaluating import (
     load_model,
 )
 from lightcam_models.evaluation.placed import placed_set
-from lightcam_models.evaluation.tables import evaluation_summary, trial_table, trial_values
+from lightcam_models.evaluation.tables import calibration_text, evaluation_summary, trial_table, trial_values
 from lightcam_models.progress import Progress
 
 
@@ -41,6 +43,8 @@ def run(
     threads: int | None = None,
     placed: str | None = None,
     scenes: Path | None = None,
+    calibrate: Literal["boxes", "no-boxes"] | None = None,
+    held_out: float = 0.1,
     as_json: bool = False,
     write_card: bool = False,
     quiet: bool = False,
@@ -52,8 +56,13 @@ def run(
     """
     options = Options(method=method, threshold=threshold, component=component)
     localizers = [load_model(name, options, threads) for name in models]
-    if write_card:
+    if write_card or calibrate:
         _refuse_cardless(localizers)
+    if calibrate:
+        if split == "test":
+            raise UsageError("--calibrate never sees the test part: it takes held-out training photographs")
+        request = Request(data, data_root, "train", background, limit, seed)
+        return _calibrate(localizers, request, calibrate == "boxes", held_out, as_json, Progress(quiet))
     request = Request(data, data_root, split or "test", background, limit, seed, several)
     progress = Progress(quiet)
     trials = {"photographs": evaluate(localizers, request, progress)}
@@ -65,6 +74,25 @@ def run(
         values = {kind: trial_values(trial) for kind, trial in trials.items()}
         return json.dumps(values, ensure_ascii=False)
     return "\n\n".join(trial_table(trial) for trial in trials.values())
+
+
+def _calibrate(
+    localizers: Sequence[Localizer],
+    request: Request,
+    with_boxes: bool,
+    share: float,
+    as_json: bool,
+    progress: Progress,
+) -> str:
+    done = [calibrating.calibrate(one, request, with_boxes, share, progress) for one in localizers]
+    for localizer, calibration in zip(localizers, done, strict=True):
+        card = replace(localizer.card, cam=calibration.spec(localizer.card.cam))
+        rewrite_card(localizer.model.path, card)
+    if as_json:
+        return json.dumps([asdict(one) for one in done], ensure_ascii=False)
+    return "\n\n".join(
+        calibration_text(localizer.card.name, one) for localizer, one in zip(localizers, done, strict=True)
+    )
 
 
 def _scenes(scenes: Path | None, data_root: Path | None) -> Path:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from lightcam_edge.box import COMPONENTS
+from lightcam_models.evaluation.calibrating import Calibration, Choice
 from lightcam_models.evaluation.evaluating import ModelResult, Trial
 from lightcam_models.evaluation.judging import THRESHOLDS, Baseline, Measures
 from lightcam_models.evaluation.metrics import IOU_LEVELS, RIGHT_IOU, Score
@@ -120,6 +121,27 @@ def _aligned(rows: Sequence[Row]) -> list[str]:
         return "  ".join((first, *rest)).rstrip()
 
     return [line(row) for row in rows]
+
+
+def calibration_text(name: str, calibration: Calibration) -> str:
+    """What was chosen, what it gains, and what doing without boxes costs."""
+    lines = [f"{name}: {calibration.images} {calibration.data}"]
+    if calibration.before is not None:
+        lines.append(f"  before: {calibration.before:.1f}% of boxes right")
+    lines.append(_choice_line("chosen", calibration.chosen))
+    if calibration.other:
+        lines.append(_choice_line("true boxes would choose", calibration.other))
+        if calibration.chosen.right is not None and calibration.other.right is not None:
+            loss = calibration.other.right - calibration.chosen.right
+            lines.append(f"  choosing without boxes costs {loss:.1f} points")
+    return "\n".join(lines)
+
+
+def _choice_line(what: str, choice: Choice) -> str:
+    one = choice.setting
+    rule = f"{one.method}, {one.threshold:.1%} of the maximum, {one.component}, smoothing {one.smoothing:g}"
+    right = "" if choice.right is None else f": {choice.right:.1f}% of boxes right"
+    return f"  {what}: {rule}{right}"
 
 
 def trial_values(trial: Trial) -> dict[str, Any]:
