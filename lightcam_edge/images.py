@@ -196,8 +196,9 @@ def photo_from_pil(image: "Image.Image") -> Photo:
 
 
 def _photo(image: "Image.Image") -> Photo:
-    image.load()  # before EXIF is asked: Pillow turns TIFF here, and PNG may have EXIF behind the pixels
-    orientation = image.getexif().get(0x0112, 1)
+    image.load()
+    # Pillow turns TIFF while it loads; PNG may have its EXIF behind the pixels.
+    orientation = 1 if image.format == "TIFF" else image.getexif().get(0x0112, 1)
     pixels = upright(_rgb(image), orientation)
     return Photo(pixels, (pixels.shape[0], pixels.shape[1]))
 
