@@ -49,7 +49,7 @@ $(VENV)/.runtime: pyproject.toml $(VENV)/.created
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml $(VENV)/.created
-	@echo "Installing lightcam-edge with TensorFlow and the test tools in $(VENV) (once, about 2 GB)"
+	@echo "Installing lightcam-edge with TensorFlow and the test tools in $(VENV) (once, 2.7 GB)"
 	@$(PIP) --editable '.[dev]'
 	@touch $(VENV)/.runtime $@
 

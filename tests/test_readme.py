@@ -62,7 +62,7 @@ def commands() -> list[Command]:
 def photograph(
     rng: np.random.Generator, colour: tuple[int, int, int] | None
 ) -> tuple[np.ndarray, tuple[int, int] | None]:
-    """A grey, grainy picture, 150 wide and 100 high, and where its coloured rectangle begins, if it has one."""
+    """A grey, grainy picture, 150 wide and 100 high, and the corner of its coloured rectangle if any."""
     pixels = rng.integers(90, 160, (100, 150, 3), dtype=np.uint8)
     if colour is None:
         return pixels, None
