@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from math import inf
 from typing import Any
 
 from lightcam_edge.box import BoxRule, Component
@@ -59,8 +60,8 @@ class CamSpec:
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise ValueError(f"method {self.method!r} is none of {', '.join(METHODS)}")
-        if self.smoothing < 0:
-            raise ValueError(f"smoothing {self.smoothing} is negative")
+        if not 0 <= self.smoothing < inf:
+            raise ValueError(f"smoothing {self.smoothing} is outside [0, inf)")
         self.rule()
 
     def rule(self) -> BoxRule:
@@ -100,6 +101,8 @@ class ModelCard:
             raise ValueError(f"schema_version {self.schema_version} is not {SCHEMA_VERSION}")
         if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
             raise ValueError(f"labels {list(self.labels)} are not two or more different ones")
+        if unfit := [label for label in self.labels if label.splitlines() != [label]]:
+            raise ValueError(f"label {unfit[0]!r} is not one line of text")
         if self.background is not None:
             index = self.background.index
             if not 0 <= index < len(self.labels) or self.labels[index] != self.background.label:
@@ -108,8 +111,12 @@ class ModelCard:
             raise ValueError("cam.method br-avgcam needs a background class")
 
     def to_json(self) -> str:
-        """Compact JSON, keys in the order of the fields."""
-        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
+        """Compact JSON, keys in the order of the fields.
+
+        Raises:
+            ValueError: if a number is infinite or not one.
+        """
+        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def card_from_json(text: str | bytes) -> ModelCard:

@@ -19,6 +19,8 @@ EMBEDDED_CARD_NAME = "LIGHTCAM_METADATA"
 EMBEDDED_CARD_BYTES = 16384
 EMBEDDED_CARD_START = b'{"name":'
 TFLITE_IDENTIFIER = b"TFL3"
+LEAST_BYTES = 512  # no network is smaller; the name of an embedded card stands before that
+PROBE_TIMEOUT_S = 60
 DEFAULT_MODEL = "lite"
 
 
@@ -76,18 +78,19 @@ def read_model(name: str | Path) -> ModelFile:
         content = path.read_bytes()
     except OSError as error:
         raise ModelFileError(f"cannot read model {path}: {error.strerror}") from error
-    if content[4:8] != TFLITE_IDENTIFIER:
+    if content[4:8] != TFLITE_IDENTIFIER or len(content) < LEAST_BYTES:
         raise ModelFileError(
-            f"{path} is not a TFLite file: convert a Keras model with `lightcam-edge convert`"
+            f"{path} is not a whole TFLite file: convert a Keras model with `lightcam-edge convert`"
         )
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             card = card_from_json(archive.read(CARD_NAME))
             end = min(entry.header_offset for entry in archive.infolist())
-    except (zipfile.BadZipFile, KeyError, ModelFileError, NotImplementedError, EOFError, ValueError) as error:
+    except Exception as error:  # of a damaged zip, zipfile raises whatever its decoders raise
         if EMBEDDED_CARD_NAME.encode() in content or CARD_NAME.encode() in content:
+            reason = str(error) or type(error).__name__
             raise ModelFileError(
-                f"{path} is damaged or cut short ({error}): copy or convert it again"
+                f"{path} is damaged or cut short ({reason}): copy or convert it again"
             ) from error
         return ModelFile(path, content, None)
     flatbuffer = content[:end]
@@ -103,13 +106,16 @@ def probe(path: Path) -> None:
         ModelFileError: if that process does not come through.
     """
     code = "import sys, lightcam_edge.interpreter as i; i.Interpreter(open(sys.argv[1], 'rb').read())"
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-c", code, str(path)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PROBE_TIMEOUT_S)
+    except subprocess.TimeoutExpired as error:
+        raise ModelFileError(f"{path} does not run within {PROBE_TIMEOUT_S} s: it is damaged") from error
     if done.returncode < 0:
         raise ModelFileError(f"{path} crashes the TFLite runtime (signal {-done.returncode}): it is damaged")
     if done.returncode > 0:
-        reason = done.stderr.strip().splitlines()[-1].removeprefix("lightcam_edge.errors.ModelFileError: ")
+        *_, reason = done.stderr.strip().splitlines() or ["the runtime says nothing"]
+        reason = reason.removeprefix("lightcam_edge.errors.ModelFileError: ")
         raise ModelFileError(f"{path} does not load: {reason}")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest_plugins = ["model_fixture"]
+pytest_plugins = ["model_fixture", "small_network"]
 
 
 @pytest.fixture

@@ -244,20 +244,12 @@ def _quantization(quantize: Quantization, io: InputOutput, sample: Sample, graph
 
 
 def _with_metadata(bare: bytes, card: ModelCard, scaling: InputScaling) -> bytes:
-    outputs = _output_names(bare)
     try:
         embedded = embedded_card(card)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    standard = describe(card, outputs, mean=float(scaling.zero_point), std=1 / scaling.scale)
+    standard = describe(card, mean=float(scaling.zero_point), std=1 / scaling.scale)
     return attach(bare, {METADATA_NAME: standard, EMBEDDED_CARD_NAME: embedded})
-
-
-def _output_names(flatbuffer: bytes) -> list[str]:
-    """Names in the signature, in the order of the subgraph, which the metadata standard goes by."""
-    model = schema.ModelT.InitFromPackedBuf(flatbuffer)
-    names = {entry.tensorIndex: entry.name.decode() for entry in model.signatureDefs[0].outputs}
-    return [names[index] for index in model.subgraphs[0].outputs]
 
 
 def _self_check(flatbuffer: bytes, sample: Sample, graph: Graph) -> SelfCheck:

@@ -4,7 +4,7 @@ The field numbers are those of metadata_schema.fbs 1.5.0 (TFLite Support, MediaP
 a table's fields are numbered in the order of their declaration, a union takes two.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import flatbuffers
@@ -24,7 +24,8 @@ NORMALIZATION_OPTIONS = 1  # in union ProcessUnitOptions
 RGB = 1
 TENSOR_AXIS_LABELS = 2
 
-DESCRIPTIONS = {
+# In the order of the file: readers that know no signature take the first for the scores.
+OUTPUTS = {
     "scores": "softmax over the labels",
     "features": "the maps that global average pooling averages",
     "gap_weights": "kernel of the dense layer behind the pooling",
@@ -39,12 +40,11 @@ class Byte(int):
 Table = dict[int, Any]
 
 
-def describe(card: ModelCard, outputs: Sequence[str], mean: float, std: float) -> bytes:
+def describe(card: ModelCard, mean: float, std: float) -> bytes:
     """Describe a model as other readers want it: image, normalization, labels.
 
     Args:
         card: its model card.
-        outputs: names of its outputs, in the order of the subgraph.
         mean: of the normalization (image - mean) / std that gives the input's real values.
         std: see `mean`.
 
@@ -61,9 +61,9 @@ def describe(card: ModelCard, outputs: Sequence[str], mean: float, std: float) -
     }
     labels = {0: LABELS_NAME, 1: "labels, one a line", 2: Byte(TENSOR_AXIS_LABELS)}
     described = [
-        {0: name, 1: DESCRIPTIONS[name], 3: {0: Byte(FEATURE_PROPERTIES), 1: {}}}
+        {0: name, 1: description, 3: {0: Byte(FEATURE_PROPERTIES), 1: {}}}
         | ({6: [labels]} if name == "scores" else {})
-        for name in outputs
+        for name, description in OUTPUTS.items()
     ]
     subgraph = {2: [image], 3: described}
     model = {0: card.name, 1: f"{card.architecture}: {', '.join(card.labels)}", 3: [subgraph], 7: "1.0.0"}
@@ -118,10 +118,10 @@ class AlignedBuffer(schema.BufferT):  # type: ignore[misc]
 
 
 def attach(flatbuffer: bytes, entries: Mapping[str, bytes]) -> bytes:
-    """Add metadata to a TFLite flatbuffer.
+    """Add metadata to a TFLite flatbuffer and put its outputs in the order of `OUTPUTS`.
 
     Args:
-        flatbuffer: a TFLite model.
+        flatbuffer: a TFLite model with the signature `localize`.
         entries: contents by name.
 
     Returns:
@@ -129,6 +129,8 @@ def attach(flatbuffer: bytes, entries: Mapping[str, bytes]) -> bytes:
     """
     model = schema.ModelT.InitFromPackedBuf(flatbuffer)
     model.buffers = [_aligned(buffer.data) for buffer in model.buffers]
+    tensors = {entry.name.decode(): entry.tensorIndex for entry in model.signatureDefs[0].outputs}
+    model.subgraphs[0].outputs = np.array([tensors[name] for name in OUTPUTS], np.int32)
     model.metadata = list(model.metadata or [])
     for name, content in entries.items():
         entry = schema.MetadataT()
