@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from lightcam_edge.card import ModelCard
-from lightcam_edge.interpreter import SIGNATURE, Interpreter, load_backend, quiet_native_log
+from lightcam_edge.interpreter import SIGNATURE, Interpreter, load_backend
 from lightcam_edge.localizer import Network
 from lightcam_edge.model_file import probe, read_model
+from lightcam_edge.native_log import native_log_hushed
 
 Float32 = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]
@@ -174,7 +175,7 @@ def read_graph(flatbuffer: bytes) -> Graph:
         flatbuffer: a TFLite model with the signature `localize`, known to be undamaged.
     """
     _, module = load_backend()
-    with quiet_native_log(verbose=False):
+    with native_log_hushed():
         interpreter = module.Interpreter(
             model_content=flatbuffer,
             experimental_op_resolver_type=module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,

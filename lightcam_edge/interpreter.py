@@ -2,10 +2,6 @@
 
 import contextlib
 import importlib
-import os
-import sys
-import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Literal, get_args
@@ -14,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lightcam_edge.errors import ModelFileError, RuntimeMissingError
+from lightcam_edge.native_log import native_log_hushed
 
 Float32 = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]
@@ -64,23 +61,6 @@ def _import(name: str) -> ModuleType | str:
         return (str(error) or type(error).__name__).splitlines()[0]
 
 
-@contextlib.contextmanager
-def quiet_native_log(verbose: bool) -> Iterator[None]:
-    """Keep what native code writes to stderr from the user, unless verbose."""
-    if verbose:
-        yield
-        return
-    sys.stderr.flush()
-    saved = os.dup(2)
-    with tempfile.TemporaryFile() as sink:
-        os.dup2(sink.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
-
-
 class Interpreter:
     """One model in a TFLite runtime, addressed by the names of its signature only.
 
@@ -103,7 +83,7 @@ class Interpreter:
     ) -> None:
         self.backend, module = load_backend(backend)
         self._flatbuffer = flatbuffer  # the runtime keeps pointers into it
-        with quiet_native_log(verbose):
+        with contextlib.nullcontext() if verbose else native_log_hushed():
             try:
                 self._interpreter: Any = module.Interpreter(model_content=flatbuffer, num_threads=threads)
                 self._interpreter.allocate_tensors()

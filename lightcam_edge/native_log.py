@@ -11,8 +11,8 @@ def native_log_hushed() -> Iterator[None]:
     """Send file descriptor 2 nowhere while Python's own stderr goes on.
 
     OpenCV, libjpeg, FFmpeg and TFLite write to the descriptor whatever a
-    program asks of them. It belongs to the whole process, so this is for the
-    command line, not for the library.
+    program asks of them. It belongs to the whole process: the command line
+    holds this for all of its time, the library only while it loads a model.
     """
     saved = os.dup(2)
     stderr = sys.stderr
