@@ -1,6 +1,7 @@
 """How the map becomes a box, chosen on training photographs that were held out.
 
-With true boxes the rule that is right most often wins. Without any, the rule
+With true boxes the method, smoothing, component rule and threshold that are
+right most often win. Without any, the threshold and the component rule win
 whose box moves with the photograph: the photograph is put smaller and off
 centre on a scene, and its box there should be its box alone, carried along. A
 threshold too low catches scenery that stays behind, one too high catches
@@ -108,10 +109,10 @@ class Calibration:
 def calibrate(
     localizer: Localizer, request: Request, with_boxes: bool, share: float, progress: Progress
 ) -> Calibration:
-    """Choose method, threshold, component rule and smoothing on held-out training photographs.
+    """Choose how maps become boxes on held-out training photographs.
 
     Args:
-        localizer: the model.
+        localizer: the model; without boxes, its card's method and smoothing stay.
         request: the data set, of whose part `train` a share was held out; the seed is that of the training.
         with_boxes: let true boxes choose, or none.
         share: how much was held out.
@@ -135,7 +136,8 @@ def calibrate(
         )
     seen = observe(plain, objects, progress, "calibrating").seen
     known = np.array([len(observation.shot.truths) == 1 for observation in seen], bool)
-    settings = _settings(methods_of(plain.card))
+    smoothing = localizer.card.cam.smoothing
+    settings = _settings(methods_of(plain.card), sorted({*SMOOTHINGS, smoothing}))
     truth_ious = _against_truth(seen, settings, progress)
     right = truth_ious[known] >= RIGHT_IOU
     by_truth = _choice_by_truth(settings, truth_ious[known], right) if known.any() else None
@@ -143,8 +145,14 @@ def calibrate(
         chosen, other = by_truth, None
     else:
         scenes = [shot for shot in test.shots if shot.label == background]
-        moved_ious = _against_moved(plain, seen, scenes, settings, request.seed, progress)
-        chosen, other = _choice_by_moving(settings, moved_ious, right), by_truth
+        own = [
+            index
+            for index, one in enumerate(settings)
+            if (one.method, one.smoothing) == (localizer.method, smoothing)
+        ]
+        candidates = [settings[index] for index in own]
+        moved_ious = _against_moved(plain, seen, scenes, candidates, request.seed, progress)
+        chosen, other = _choice_by_moving(candidates, moved_ious, right[:, own]), by_truth
     before = _before(localizer, seen, known)
     data = f"held-out training photographs of {request.data} (share {share:g}, seed {request.seed})"
     return Calibration(data, len(seen), chosen, with_boxes, other, before)
@@ -157,11 +165,11 @@ def _unsmoothed(localizer: Localizer) -> Localizer:
     return Localizer(model, options=Options(), network=localizer.interpreter)
 
 
-def _settings(methods: Sequence[Method]) -> list[Setting]:
+def _settings(methods: Sequence[Method], smoothings: Sequence[float]) -> list[Setting]:
     return [
         Setting(method, smoothing, component, threshold)
         for method in methods
-        for smoothing in SMOOTHINGS
+        for smoothing in smoothings
         for component in COMPONENTS
         for threshold in THRESHOLDS
     ]
@@ -170,9 +178,8 @@ def _settings(methods: Sequence[Method]) -> list[Setting]:
 def _every_box(cams: dict[Method, Float32], fit: Fit, settings: Sequence[Setting]) -> list[Box | None]:
     """The box of each setting, with each smoothing upsampled once."""
     large = {
-        (method, sigma): upsample(smooth(cam, sigma), fit.input_hw)
-        for method, cam in cams.items()
-        for sigma in SMOOTHINGS
+        (method, sigma): upsample(smooth(cams[method], sigma), fit.input_hw)
+        for method, sigma in {(one.method, one.smoothing) for one in settings}
     }
     return [
         _boxed(large[one.method, one.smoothing], fit, BoxRule(one.threshold, one.component))
@@ -280,22 +287,24 @@ def _choice_by_truth(settings: Sequence[Setting], ious: Float64, right: Bool) ->
 
 
 def _choice_by_moving(settings: Sequence[Setting], ious: Float64, right: Bool) -> Choice:
-    """The setting with the highest mean IoU; another rule than the paper's has to be clearly better.
+    """The threshold and component rule with the highest mean IoU, for one method and smoothing.
 
-    Smoothing, and one box around all components, are taken only where they
-    gain more than one standard error over the best setting without.
+    Maps of two methods, or a map and its smoothed self, move alike whether they
+    are right or not, so this cannot tell which is better. One box around all
+    components is taken only where it gains more than one standard error over
+    the paper's largest component.
     """
     means = ious.mean(axis=0)
-    best = int(means.argmax())
-    margin = float(ious[:, best].std() / np.sqrt(len(ious)))
-    method = settings[best].method
-    simple = [
-        index
-        for index, one in enumerate(settings)
-        if one.method == method and not one.smoothing and one.component == "largest"
-    ]
-    plain = max(simple, key=lambda index: means[index])
-    chosen = plain if means[plain] >= means[best] - margin else best
+    best = {
+        component: max(
+            (index for index, one in enumerate(settings) if one.component == component),
+            key=lambda index: means[index],
+        )
+        for component in COMPONENTS
+    }
+    largest, every = best["largest"], best["all"]
+    margin = float(ious[:, every].std() / np.sqrt(len(ious)))
+    chosen = every if means[every] > means[largest] + margin else largest
     share = 100 * float(right[:, chosen].mean()) if len(right) else None
     return Choice(settings[chosen], float(means[chosen]), share)
 

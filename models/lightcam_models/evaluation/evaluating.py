@@ -196,10 +196,12 @@ def hold_trial(
         request: seed, and whether photographs with several boxes are scored.
         progress: told how far it is.
     """
-    observed = [observe(model, test.shots, progress, f"{model.card.name}, {test.name}") for model in models]
-    results = tuple(
-        judge_model(model, seen, request, progress) for model, seen in zip(models, observed, strict=True)
-    )
+    names = _names(models)
+    observed = [
+        observe(model, test.shots, progress, f"{name}, {test.name}")
+        for name, model in zip(names, models, strict=True)
+    ]
+    results = tuple(judge_model(*one, request, progress) for one in zip(names, models, observed, strict=True))
     first = observed[0].seen
     counts = Counter(observation.shot.label for observation in first)
     photographs = Photographs(
@@ -227,8 +229,14 @@ def _refuse_other_classes(models: Sequence[Localizer]) -> None:
             )
 
 
+def _names(models: Sequence[Localizer]) -> list[str]:
+    """The names of the cards, or those of the files where two cards have the same."""
+    names = [model.card.name for model in models]
+    return names if len(set(names)) == len(names) else [str(model.model.path) for model in models]
+
+
 def judge_model(
-    model: Localizer, observed: Observations, request: Request, progress: Progress
+    name: str, model: Localizer, observed: Observations, request: Request, progress: Progress
 ) -> ModelResult:
     """Count what one model gets right, by each method."""
     card = model.card
@@ -242,7 +250,7 @@ def judge_model(
         if card.parameters and verdict.overall.top1_localization.images
     }
     return ModelResult(
-        card.name,
+        name,
         str(model.model.path),
         card.sha256,
         card.parameters,

@@ -27,7 +27,10 @@ Row = tuple[str, ...]
 
 
 def trial_table(trial: Trial) -> str:
-    """One table: every model and method, each class below it, and the boxes that never look."""
+    """One table: every model and method, each class below it, and the boxes that never look.
+
+    Shares in percent, with half the width of their 95% intervals.
+    """
     rows: list[Row] = [HEAD]
     for model in trial.models:
         rows += _model_rows(model)
@@ -107,7 +110,7 @@ def _percent(value: float) -> str:
 
 
 def _interval(one: Score) -> str:
-    return f"{one.percent:.1f} ({one.low:.1f}-{one.high:.1f})" if one.images else ""
+    return f"{one.percent:.1f} \N{PLUS-MINUS SIGN}{(one.high - one.low) / 2:.1f}" if one.images else ""
 
 
 def _aligned(rows: Sequence[Row]) -> list[str]:
