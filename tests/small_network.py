@@ -86,3 +86,20 @@ def small_report(small_keras: Path, small_photographs: Path, tmp_path_factory: p
         labels=LABELS,
         background="background",
     )
+
+
+@pytest.fixture
+def bare_model(small_report: Any, tmp_path: Path) -> Path:
+    """The same network in a plain TFLite file, without any trace of a card."""
+    from ai_edge_litert import schema_py_generated as schema
+    from flatbuffers import Builder
+
+    model = schema.ModelT.InitFromPackedBuf(small_report.path.read_bytes())
+    for entry in model.metadata:
+        model.buffers[entry.buffer].data = None
+    model.metadata = None
+    builder = Builder()
+    builder.Finish(model.Pack(builder), b"TFL3")
+    path = tmp_path / "bare.tflite"
+    path.write_bytes(builder.Output())
+    return path
