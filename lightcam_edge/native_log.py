@@ -14,8 +14,11 @@ def native_log_hushed() -> Iterator[None]:
     program asks of them. It belongs to the whole process: the command line
     holds this for all of its time, the library only while it loads a model.
     """
-    saved = os.dup(2)
     stderr = sys.stderr
+    if stderr is None:  # a service may have none
+        yield
+        return
+    saved = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     stderr.flush()
     try:

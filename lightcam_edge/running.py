@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lightcam_edge.errors import InputError
+from lightcam_edge.errors import InputError, LightcamError
 from lightcam_edge.localizer import Localizer, Stopwatch
 from lightcam_edge.progress import Progress
 from lightcam_edge.records import error_record, found_line, found_record
@@ -65,7 +65,7 @@ def run(
             if frame.error:
                 click.echo(f"error: {frame.error}", err=True)
             if line:
-                click.echo(line)
+                _print(line)
             progress.count(bool(frame.error))
     progress.clear()
     if not progress.done:
@@ -73,6 +73,15 @@ def run(
     if count != 1 and not quiet:
         click.echo(progress.summary(), err=True)
     return progress.failed
+
+
+def _print(line: str) -> None:
+    try:
+        click.echo(line)
+    except BrokenPipeError:  # the reader has gone: click ends quietly
+        raise
+    except OSError as error:
+        raise LightcamError(f"cannot print results: {error.strerror}") from error
 
 
 def _read(sources: Iterable[Source], enough_hw: tuple[int, int] | None) -> Iterator[Frame]:

@@ -1,4 +1,5 @@
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -194,3 +195,31 @@ def test_the_choices_are_those_of_the_library() -> None:
     assert box.COMPONENTS == COMPONENTS
     assert geometry.RESIZES == RESIZES
     assert interpreter.BACKENDS == BACKENDS
+
+
+@pytest.mark.parametrize(
+    ("redirection", "code", "error"),
+    [
+        (">/dev/full", 1, "error: cannot print results: No space left on device\n"),
+        ("2>&-", 0, ""),
+        (">&-", 0, ""),
+    ],
+)
+def test_a_full_disk_and_closed_streams_are_borne(
+    tiny_model: Path, photo: Path, redirection: str, code: int, error: str
+) -> None:
+    command = shlex.join([*CALL, "run", str(photo), "--model", str(tiny_model)])
+
+    done = subprocess.run(
+        ["sh", "-c", f"{command} {redirection}"], capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (code, error)
+
+
+def test_a_list_from_a_closed_stdin_is_empty(tiny_model: Path) -> None:
+    command = shlex.join([*CALL, "run", "-", "--model", str(tiny_model)])
+
+    done = subprocess.run(["sh", "-c", f"{command} <&-"], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (1, "error: there is no image: the list on stdin is empty\n")

@@ -82,7 +82,8 @@ def command(paths: tuple[str, ...], quiet: bool, as_json: bool, **options: Any) 
 
 
 def _stdin() -> Iterator[str]:
-    yield from map(os.fsdecode, sys.stdin.buffer)
+    if sys.stdin is not None:  # a service may have none
+        yield from map(os.fsdecode, sys.stdin.buffer)
 
 
 def _localizer(options: dict[str, Any]) -> "Localizer":
