@@ -68,7 +68,7 @@ def make_tiny_model(tiny_model: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def bare_model(tiny_model: Path) -> Path:
+def bare_tiny_model(tiny_model: Path) -> Path:
     """The network alone, as another converter might have made it: no card, not even a trace of one."""
     path = tiny_model.with_stem("bare")
     name = EMBEDDED_CARD_NAME.encode()

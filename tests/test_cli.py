@@ -174,8 +174,8 @@ def test_hushing_leaves_pythons_own_stderr(capfd: pytest.CaptureFixture[str]) ->
     assert capfd.readouterr().err == "heard again\n"
 
 
-def test_a_warning_is_one_line(bare_model: Path, photo: Path) -> None:
-    done = call("run", photo, "--model", bare_model)
+def test_a_warning_is_one_line(bare_tiny_model: Path, photo: Path) -> None:
+    done = call("run", photo, "--model", bare_tiny_model)
 
     assert done.returncode == 0
     assert done.stderr.startswith("warning: ")

@@ -169,9 +169,9 @@ def test_without_a_background_every_class_is_boxed(make_tiny_model: Callable[...
     assert found.detections == ()
 
 
-def test_a_file_without_a_card_runs_plain_cam_with_a_warning(bare_model: Path) -> None:
+def test_a_file_without_a_card_runs_plain_cam_with_a_warning(bare_tiny_model: Path) -> None:
     with pytest.warns(UserWarning, match="has no model card: plain CAM"):
-        localizer = Localizer(bare_model, threads=1)
+        localizer = Localizer(bare_tiny_model, threads=1)
 
     found = localizer(scene((64, 144), (Box(36, 16, 72, 40), RED)), "rgb")
     assert (localizer.method, found.label) == ("cam", "class 0")
