@@ -12,6 +12,8 @@ from lightcam_edge.errors import RuntimeMissingError
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
+FILE = click.Path(path_type=Path, dir_okay=False)
+
 
 @click.command("evaluate")
 @click.argument("models", metavar="MODEL...", nargs=-1, required=True)
@@ -41,6 +43,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of every choice by chance.")
 @click.option("--threads", type=click.IntRange(1), help="Default: physical cores.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything that was measured as JSON.")
+@click.option("--report", type=FILE, help="Write an HTML page with curves and photographs.")
 @click.option("--write-card", is_flag=True, help="Store the results in each model's card.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 def command(models: tuple[str, ...], data: str, **settings: Any) -> None:

@@ -33,7 +33,7 @@ Bool = npt.NDArray[np.bool_]
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
-THRESHOLDS = tuple(percent / 100 for percent in range(5, 100, 5))
+THRESHOLDS = tuple(percent / 100 for percent in range(0, 100, 5))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,16 @@
 """What `lightcam-edge evaluate` does."""
 
+import importlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Literal
 
 from lightcam_edge.box import Component
 from lightcam_edge.cam import Method
-from lightcam_edge.errors import UsageError
+from lightcam_edge.errors import RuntimeMissingError, UsageError
 from lightcam_edge.localizer import Localizer, Options
 from lightcam_edge.model_file import rewrite_card
 from lightcam_models.datasets import Split
@@ -46,6 +48,7 @@ def run(
     calibrate: Literal["boxes", "no-boxes"] | None = None,
     held_out: float = 0.1,
     as_json: bool = False,
+    report: Path | None = None,
     write_card: bool = False,
     quiet: bool = False,
 ) -> str:
@@ -56,6 +59,8 @@ def run(
     """
     options = Options(method=method, threshold=threshold, component=component)
     localizers = [load_model(name, options, threads) for name in models]
+    if report:
+        _report_module()
     if write_card or calibrate:
         _refuse_cardless(localizers)
     if calibrate:
@@ -68,6 +73,8 @@ def run(
     trials = {"photographs": evaluate(localizers, request, progress)}
     if placed:
         trials["placed"] = _place(localizers, placed, _scenes(scenes, data_root), request, progress)
+    if report:
+        _report_module().write_report(trials, localizers, report)
     if write_card:
         _write_cards(localizers, trials)
     if as_json:
@@ -109,6 +116,15 @@ def _place(
         placed, scenes, card, progress, data_root=request.data_root, limit=request.limit, seed=request.seed
     )
     return hold_trial(localizers, test, known_boxes(request, card), request, progress)
+
+
+def _report_module() -> ModuleType:
+    try:
+        return importlib.import_module("lightcam_models.evaluation.report")
+    except ImportError as error:
+        raise RuntimeMissingError(
+            f"--report needs {error.name}, which is not installed: pip install 'lightcam-edge[train]'"
+        ) from error
 
 
 def _refuse_cardless(localizers: Sequence[Localizer]) -> None:

@@ -31,17 +31,22 @@ def trial_table(trial: Trial) -> str:
 
     Shares in percent, with half the width of their 95% intervals.
     """
+    lines = [photographs_line(trial), *(model_line(model) for model in trial.models), ""]
+    curves = curve_rows(trial)
+    notes = ["", "box right when told the class (GT-known, IoU 0.5), by threshold:"] if curves else []
+    return "\n".join([*lines, *_aligned(result_rows(trial)), *notes, *_aligned(curves)])
+
+
+def result_rows(trial: Trial) -> list[Row]:
+    """A heading, a row for every model, method and class, and those of the boxes that never look."""
     rows: list[Row] = [HEAD]
     for model in trial.models:
         rows += _model_rows(model)
-    rows += [row for baseline in trial.baselines for row in _baseline_rows(baseline)]
-    lines = [_photographs_line(trial), *(_model_line(model) for model in trial.models), ""]
-    curves = _curve_rows(trial)
-    notes = ["", "box right when told the class (GT-known, IoU 0.5), by threshold:"] if curves else []
-    return "\n".join([*lines, *_aligned(rows), *notes, *_aligned(curves)])
+    return rows + [row for baseline in trial.baselines for row in _baseline_rows(baseline)]
 
 
-def _photographs_line(trial: Trial) -> str:
+def photographs_line(trial: Trial) -> str:
+    """What was tested on, in a line."""
     photographs = trial.photographs
     counts = ", ".join(f"{count} {label}" for label, count in photographs.images.items())
     total = sum(photographs.images.values())
@@ -53,7 +58,8 @@ def _photographs_line(trial: Trial) -> str:
     return line
 
 
-def _model_line(model: ModelResult) -> str:
+def model_line(model: ModelResult) -> str:
+    """What a model is and how it boxes, in a line."""
     size = f"{model.parameters / 1e6:.2f} M parameters, {model.macs / 1e6:.0f} M multiply-accumulates"
     height, width = model.input_hw
     rule = f"{model.shipped}, {model.threshold:.0%} of the maximum, {model.component}"
@@ -94,7 +100,8 @@ def _baseline_rows(baseline: Baseline) -> list[Row]:
     ]
 
 
-def _curve_rows(trial: Trial) -> list[Row]:
+def curve_rows(trial: Trial) -> list[Row]:
+    """A heading of thresholds, and GT-known percentages of every model, method and component rule."""
     rows = [
         (f"{model.name} {method} {component}", *(f"{percent:.0f}" for percent in curve.gt_known))
         for model in trial.models
