@@ -196,6 +196,7 @@ def _fit(
         validation_data=held_out,
         initial_epoch=first_epoch,
         epochs=recipe.epochs,
+        shuffle=False,  # the batches shuffle themselves, the same way after a resumption
         verbose=0,
         callbacks=[
             Checkpoints(state, history),
