@@ -1,0 +1,5 @@
+"""`python -m lightcam_edge` is the command line."""
+
+from lightcam_edge.cli import main
+
+main()
