@@ -144,6 +144,6 @@ def density_bars(models: Sequence[ModelResult]) -> dict[str, bytes]:
         axes.invert_yaxis()
         axes.margins(x=0.12)
         axes.set_xlabel("information density: top-1 localization in percent per million parameters")
-        axes.legend(loc="lower right", fontsize=8)
+        figure.legend(loc="outside lower center", ncols=3, fontsize=8)
 
-    return render(fill, (8, 1.4 + 0.7 * len(known)))
+    return render(fill, (8, 1.6 + 0.7 * len(known)))

@@ -21,6 +21,7 @@ from lightcam_models.evaluation.evaluating import TestSet
 from lightcam_models.evaluation.observing import Shot
 from lightcam_models.progress import Progress
 
+Float32 = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]
 
 SHARES = (0.25, 0.70)
@@ -241,21 +242,24 @@ class Placement:
     corner_xy: tuple[int, int]
     size_wh: tuple[int, int]
 
-    def scaled(self) -> tuple[UInt8, UInt8]:
-        """Pixels and alpha at the size taken."""
-        shrinks = self.size_wh[0] < self.cut_out.alpha.shape[1]
+    def scaled(self) -> tuple[Float32, Float32]:
+        """Pixels times alpha (h, w, 3), and alpha (h, w) in [0, 1], at the size taken.
+
+        Multiplied before scaling, so that no transparent pixel's colour bleeds into the edge.
+        """
+        alpha = self.cut_out.alpha.astype(np.float32) / 255
+        layers = np.dstack((self.cut_out.pixels * alpha[..., None], alpha))
+        shrinks = self.size_wh[0] < alpha.shape[1]
         how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        one = self.cut_out
-        pixels, alpha = (
-            cv2.resize(layer, self.size_wh, interpolation=how) for layer in (one.pixels, one.alpha)
-        )
-        return np.asarray(pixels, np.uint8), np.asarray(alpha, np.uint8)
+        scaled = np.asarray(cv2.resize(layers, self.size_wh, interpolation=how), np.float32)
+        return scaled[..., :3], scaled[..., 3]
 
     @property
     def box(self) -> Box:
         """Where the solid part lies on the canvas."""
         x, y = self.corner_xy
-        extent = solid_extent(self.scaled()[1]) or Box(0, 0, *self.size_wh)
+        alpha = np.rint(self.scaled()[1] * 255).astype(np.uint8)
+        extent = solid_extent(alpha) or Box(0, 0, *self.size_wh)
         return Box(extent.x0 + x, extent.y0 + y, extent.x1 + x, extent.y1 + y)
 
 
@@ -275,9 +279,8 @@ def compose(scene: UInt8, placements: Sequence[Placement]) -> UInt8:
     for placement in placements:
         pixels, alpha = placement.scaled()
         (x, y), (width, height) = placement.corner_xy, placement.size_wh
-        weight = alpha[..., None].astype(np.float32) / 255
         under = canvas[y : y + height, x : x + width]
-        under[:] = np.rint(pixels * weight + under * (1 - weight))
+        under[:] = np.rint(pixels + under * (1 - alpha[..., None]))
     return canvas
 
 

@@ -43,6 +43,7 @@ def write_report(trials: Mapping[str, Trial], localizers: Sequence[Localizer], p
         "<p>Shares in percent, with half the width of their 95% bootstrap interval. "
         "The method marked * is the one in use.</p>",
         *(_section(TITLES[kind], trial, localizers) for kind, trial in trials.items()),
+        _density(trials["photographs"]),
     ]
     style = resources.files("lightcam_models.evaluation").joinpath("report.css").read_text()
     page = (
@@ -68,9 +69,14 @@ def _section(title: str, trial: Trial, localizers: Sequence[Localizer]) -> str:
             *(_gallery(trial, number, localizers[number]) for number in range(len(localizers))),
             _side_by_side(trial, localizers),
         ]
-    if any(model.density for model in trial.models):
-        parts += ["<h3>Information density</h3>", _picture(charts.density_bars(trial.models), "density bars")]
     return "".join(parts)
+
+
+def _density(trial: Trial) -> str:
+    if not any(model.density for model in trial.models):
+        return ""
+    chart = charts.density_bars(trial.models)
+    return f"<h2>Information density</h2>{_picture(chart, 'information density of each model')}"
 
 
 def _folded(title: str, content: str) -> str:
