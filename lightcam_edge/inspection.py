@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
+from math import inf, prod
 from pathlib import Path
 from typing import Any
 
@@ -67,10 +67,17 @@ class Operator:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """The network inside a model file."""
+    """The network inside a model file.
+
+    Args:
+        tensors: inputs and outputs of the signature.
+        operators: in the order of the file.
+        logit_range: lowest and highest value that softmax can be given; bounded in int8 files.
+    """
 
     tensors: tuple[Tensor, ...]
     operators: tuple[Operator, ...]
+    logit_range: tuple[float, float] = (-inf, inf)
 
     @property
     def macs(self) -> int:
@@ -181,15 +188,25 @@ def read_graph(flatbuffer: bytes) -> Graph:
             experimental_op_resolver_type=module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
         )
     details = {detail["index"]: detail for detail in interpreter.get_tensor_details()}
-    operators = tuple(_operator(operator, details) for operator in interpreter._get_ops_details())
+    operators = interpreter._get_ops_details()
     runner = interpreter.get_signature_runner(SIGNATURE)
     return Graph(
         (
             *_tensors(runner.get_input_details(), "input"),
             *_tensors(runner.get_output_details(), "output"),
         ),
-        operators,
+        tuple(_operator(operator, details) for operator in operators),
+        _logit_range(operators, details),
     )
+
+
+def _logit_range(operators: Iterable[Mapping[str, Any]], details: Mapping[int, Any]) -> tuple[float, float]:
+    inputs = [int(operator["inputs"][0]) for operator in operators if operator["op_name"] == "SOFTMAX"]
+    logits = details[inputs[-1]] if inputs else None
+    if logits is None or logits["dtype"] != np.int8:
+        return -inf, inf
+    scale, zero_point = logits["quantization"]
+    return (-128 - zero_point) * scale, (127 - zero_point) * scale
 
 
 def _tensors(details: Mapping[str, Any], role: str) -> Iterable[Tensor]:
@@ -235,14 +252,15 @@ def check_self(network: Network, images: UInt8 | Sequence[UInt8], graph: Graph) 
     Args:
         network: the file in a runtime.
         images: (N, H, W, 3) images of the network's input size.
-        graph: tells whether it is quantized.
+        graph: tells how it is quantized.
     """
-    errors = [_self_error(network, image) for image in images]
+    errors = [_self_error(network, image, graph.logit_range) for image in images]
     return SelfCheck(max(errors), INT8_TOLERANCE if graph.int8_macs else FLOAT_TOLERANCE)
 
 
-def _self_error(network: Network, image: UInt8) -> float:
+def _self_error(network: Network, image: UInt8, logit_range: tuple[float, float]) -> float:
     outputs = network.invoke(image)
     logits = outputs.features.mean(axis=(0, 1)) @ network.gap_weights + network.gap_bias
+    logits = logits.clip(*logit_range)
     exponents = np.exp(logits - logits.max())
     return float(np.abs(exponents / exponents.sum() - outputs.scores).max())

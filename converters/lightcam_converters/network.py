@@ -39,12 +39,12 @@ class KerasNetwork:
 
     def invoke(self, image: UInt8) -> Outputs:
         """Run the model on one (H, W, 3) uint8 RGB image of its input size."""
-        features, scores = self.trunk(image[None].astype(np.float32), training=False)
+        features, scores = self.trunk.predict_on_batch(image[None].astype(np.float32))
         if self.ends_in_logits:
             scores = keras.ops.softmax(scores)
         return Outputs(
-            np.asarray(keras.ops.convert_to_numpy(scores)[0], np.float32),
-            np.asarray(keras.ops.convert_to_numpy(features)[0], np.float32),
+            np.asarray(scores[0], np.float32),
+            np.asarray(features[0], np.float32),
         )
 
 
