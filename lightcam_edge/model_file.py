@@ -195,7 +195,10 @@ def rewrite_card(name: str | Path, card: ModelCard) -> None:
         flatbuffer = replace_embedded_card(model.flatbuffer, card)
     except ValueError as error:
         raise ModelFileError(f"{model.path}: {error}") from error
-    write_atomically(model.path, seal(flatbuffer, card))
+    try:
+        write_atomically(model.path, seal(flatbuffer, card))
+    except OSError as error:
+        raise ModelFileError(f"cannot write {model.path}: {error.strerror}") from error
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -416,6 +416,21 @@ def test_our_own_networks_convert_with_everything_folded(
     assert report.graph.int8_macs == 1
 
 
+def test_dynamic_file_with_a_dense_layer_large_enough_to_be_quantized_passes_its_self_check(
+    tmp_path: Path,
+) -> None:
+    from lightcam_models.architectures import build_model
+
+    model = build_model("nano", 3, input_size=32, weights=None)
+
+    report = convert(model, tmp_path / "m.tflite", quantize="dynamic")
+
+    assert report.graph.operators[-2].name == "FULLY_CONNECTED"
+    assert report.graph.operators[-2].has_int8_weights
+    assert report.graph.int8_macs == 0
+    assert report.self_check.ok
+
+
 def _lightcam(*arguments: Any, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", "from lightcam_edge.cli import main; main()", *map(str, arguments)],

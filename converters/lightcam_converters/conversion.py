@@ -1,5 +1,6 @@
 """From a Keras model to a model file, checked against it."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from lightcam_converters.scaling import InputScaling
 from lightcam_edge.box import Component
 from lightcam_edge.cam import Method
 from lightcam_edge.card import ModelCard
-from lightcam_edge.errors import LightcamError, UsageError
+from lightcam_edge.errors import InputError, LightcamError, UsageError
 from lightcam_edge.inspection import Graph, SelfCheck, check_self, read_graph
 from lightcam_edge.interpreter import Interpreter
 from lightcam_edge.model_file import (
@@ -161,6 +162,7 @@ def convert(
     io = _settle_io(quantize, io)
     if quantize == "int8" and not calibration:
         raise UsageError(_calibration_missing(path))
+    _make_place(out)
     network = load_network(path or source)
     wishes = Wishes(labels, background, method, threshold, component, name or out.stem)
     card, notes = draft_card(network, path, wishes)
@@ -190,6 +192,16 @@ def _settle_io(quantize: Quantization, io: InputOutput | None) -> InputOutput:
     if quantize != "int8" and io != "float32":
         raise UsageError(f"a {quantize} file takes float32: leave out --io {io}, or add --quantize int8")
     return io
+
+
+def _make_place(out: Path) -> None:
+    """Find out before minutes of work whether the file can be written."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make folder {out.parent}: {error.strerror}") from error
+    if not os.access(out.parent, os.W_OK):
+        raise InputError(f"cannot write to folder {out.parent}: choose another --out")
 
 
 def _calibration_missing(path: Path | None) -> str:
