@@ -22,6 +22,7 @@ from lightcam_models.evaluation.evaluating import Request, Trial, evaluate, load
 from lightcam_models.evaluation.judging import THRESHOLDS, KnownBox, baselines, ious_by_rule, judge
 from lightcam_models.evaluation.observing import Observation, observe, shots
 from lightcam_models.evaluation.running import run
+from lightcam_models.evaluation.tables import evaluation_summary
 from lightcam_models.progress import Progress
 
 QUIET = Progress(quiet=True)
@@ -419,3 +420,16 @@ def test_model_files_are_evaluated_where_keras_is_not_installed(tiny_model: Path
 
     assert done.returncode == 0, done.stderr
     assert "tiny br-avgcam *" in done.stdout
+
+
+def test_a_card_has_room_for_the_summary_of_many_classes(tiny_model: Path, photographs: Path) -> None:
+    found = trial(tiny_model, photographs)
+    verdict = found.models[0].verdicts["br-avgcam"]
+    many = replace(verdict, by_class={f"class {n}": verdict.by_class["red"] for n in range(97)})
+    result = replace(found.models[0], verdicts={"br-avgcam": many})
+
+    summary = evaluation_summary({"photographs": replace(found, models=(result,))}, 0)
+
+    assert "by_class" not in summary["photographs"]
+    assert summary["photographs"]["baselines_gt_known"]["whole image"].keys() == {"overall"}
+    assert len(json.dumps(summary)) < 2000

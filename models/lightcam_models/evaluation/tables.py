@@ -23,6 +23,7 @@ HEAD = (
     "density",
 )
 RIGHT = str(RIGHT_IOU)
+MOST_CLASSES = 12  # a model card has room for
 Row = tuple[str, ...]
 
 
@@ -184,7 +185,8 @@ def evaluation_summary(trials: Mapping[str, Trial], number: int) -> dict[str, An
         number: which of the evaluated models.
 
     Returns:
-        By kind: data, digest, rule, and percentages as [value, low, high] of their 95% intervals.
+        By kind: data, digest, rule, and percentages as [value, low, high] of their
+        95% intervals; single classes only where there are few.
     """
     return {kind: _trial_summary(trial, number) for kind, trial in trials.items()}
 
@@ -192,6 +194,7 @@ def evaluation_summary(trials: Mapping[str, Trial], number: int) -> dict[str, An
 def _trial_summary(trial: Trial, number: int) -> dict[str, Any]:
     model = trial.models[number]
     photographs, verdict = trial.photographs, model.verdicts[model.shipped]
+    classes = {label: _measures_summary(one) for label, one in verdict.by_class.items()}
     groups = {name: _measures_summary(one) for name, one in verdict.by_group.items()}
     return {
         "data": photographs.name,
@@ -201,10 +204,14 @@ def _trial_summary(trial: Trial, number: int) -> dict[str, Any]:
         "threshold": model.threshold,
         "component": model.component,
         **_measures_summary(verdict.overall),
-        "by_class": {label: _measures_summary(one) for label, one in verdict.by_class.items()},
+        **({"by_class": classes} if len(classes) <= MOST_CLASSES else {}),
         **({"by_group": groups} if groups else {}),
         "baselines_gt_known": {
-            baseline.name: _short(baseline.overall) | _short_by_class(baseline.by_class)
+            baseline.name: {
+                name: round(one.percent, 2)
+                for name, one in {"overall": baseline.overall, **baseline.by_class}.items()
+                if name == "overall" or len(classes) <= MOST_CLASSES
+            }
             for baseline in trial.baselines
         },
     }
@@ -222,14 +229,6 @@ def _measures_summary(measures: Measures) -> dict[str, Any]:
         **{name: _rounded((one.percent, one.low, one.high)) for name, one in shares.items() if one.images},
         **{name: round(value, 2) for name, value in best.items() if not math.isnan(value)},
     }
-
-
-def _short(one: Score) -> dict[str, float]:
-    return {"overall": round(one.percent, 2)}
-
-
-def _short_by_class(by_class: Mapping[str, Score]) -> dict[str, float]:
-    return {label: round(one.percent, 2) for label, one in by_class.items()}
 
 
 def _rounded(values: Iterable[float]) -> list[float]:
