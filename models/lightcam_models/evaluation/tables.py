@@ -23,6 +23,7 @@ HEAD = (
     "density",
 )
 RIGHT = str(RIGHT_IOU)
+MOST_SKIPPED = 3
 MOST_CLASSES = 12  # a model card has room for
 Row = tuple[str, ...]
 
@@ -55,7 +56,9 @@ def photographs_line(trial: Trial) -> str:
     if photographs.several:
         line += f"; {photographs.several} hold several boxes"
     if photographs.skipped:
-        line += f"; {len(photographs.skipped)} left out: {photographs.skipped[0]}"
+        more = len(photographs.skipped) - MOST_SKIPPED
+        line += f"; left out: {'; '.join(photographs.skipped[:MOST_SKIPPED])}"
+        line += f"; and {more} more" if more > 0 else ""
     return line
 
 
