@@ -24,7 +24,9 @@ def paint(class_index: int, rng: np.random.Generator, hw: tuple[int, int] = INPU
     return image
 
 
-def build(scale: float = 1 / 255, offset: float = 0.0, **dense: Any) -> Any:
+def build(
+    scale: float = 1 / 255, offset: float = 0.0, filters: tuple[int, ...] = (8, 16), **dense: Any
+) -> Any:
     """An untrained network of every layer that matters here, over a non-square input."""
     import lightcam_converters  # noqa: F401 - chooses Keras's backend
 
@@ -36,8 +38,8 @@ def build(scale: float = 1 / 255, offset: float = 0.0, **dense: Any) -> Any:
     x = image = keras.Input((*INPUT_HW, 3), name="image")
     x = layers.Rescaling(scale, offset)(x)
     x = layers.ZeroPadding2D(1)(x)
-    for filters in (8, 16):
-        x = layers.Conv2D(filters, 3, 2, padding="same", use_bias=False)(x)
+    for count in filters:
+        x = layers.Conv2D(count, 3, 2, padding="same", use_bias=False)(x)
         x = layers.ReLU()(layers.BatchNormalization()(x))
     x = layers.Add()([x, layers.BatchNormalization()(layers.DepthwiseConv2D(3, padding="same")(x))])
     x = layers.Conv2D(24, 1, activation="relu", name="last")(x)

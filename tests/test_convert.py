@@ -11,10 +11,12 @@ import pytest
 from small_network import INPUT_HW, LABELS, build, paint
 
 from lightcam_converters.calibration import Sample, draw_samples, find_images
-from lightcam_converters.conversion import Demands, convert
+from lightcam_converters.conversion import Demands, _checked_graph, _foreign_operators, convert
 from lightcam_converters.draft import Wishes, draft_card
+from lightcam_converters.graph import to_flatbuffer
 from lightcam_converters.network import load_network
 from lightcam_converters.parity import compare, summarize
+from lightcam_converters.scaling import InputScaling
 from lightcam_edge.box import Box
 from lightcam_edge.card import InputSpec
 from lightcam_edge.errors import InputError, LightcamError, UsageError
@@ -277,6 +279,45 @@ def test_model_without_a_fixed_input_size_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(UsageError, match="fixed input size"):
         convert(model, tmp_path / "m.tflite", quantize="float32")
+
+
+def test_file_whose_weights_went_missing_is_refused(small_keras: Path) -> None:
+    network = load_network(small_keras)
+    bare, scaling = to_flatbuffer(network, "float32", "float32", np.zeros((0, *INPUT_HW, 3), np.uint8))
+    larger = load_network(build(filters=(8, 64)))
+
+    _checked_graph(bare, network, "float32", "float32", scaling)
+    with pytest.raises(LightcamError, match="left weights out"):
+        _checked_graph(bare, larger, "float32", "float32", scaling)
+
+
+def test_file_whose_input_is_not_the_images_bytes_is_refused(small_report: Any, small_keras: Path) -> None:
+    flatbuffer = read_model(small_report.path).flatbuffer
+
+    with pytest.raises(LightcamError, match=r"scale 1\.0 and zero point 0, not uint8 with 0\.5 and 0"):
+        _checked_graph(flatbuffer, load_network(small_keras), "int8", "uint8", InputScaling(0.5))
+
+
+def test_operators_that_the_device_lacks_are_named(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    state = tf.Variable(tf.zeros(3))
+
+    class Foreign(tf.Module):  # type: ignore[misc]
+        @tf.function(input_signature=[tf.TensorSpec((3,), tf.float32)])  # type: ignore[untyped-decorator]
+        def call(self, x: Any) -> Any:
+            state.assign(x)
+            return tf.math.digamma(x) + state
+
+    module = Foreign()
+    module.state = state
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([module.call.get_concrete_function()], module)
+    converter.allow_custom_ops = True
+
+    foreign = _foreign_operators(converter.convert())
+
+    assert "Digamma" in foreign
+    assert "VAR_HANDLE" in foreign
 
 
 def test_file_that_is_no_keras_model_is_refused(tmp_path: Path) -> None:

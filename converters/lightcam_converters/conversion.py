@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ from lightcam_edge.model_file import (
 )
 
 BYTES_A_WEIGHT: dict[Quantization, int] = {"int8": 1, "dynamic": 1, "float16": 2, "float32": 4}
-LEAST_SHARE_OF_WEIGHTS = 0.5  # batch norm, folded away, is much of a small network
+LEAST_SHARE_OF_KERNELS = 0.9  # nothing else in a file is large
 RESOURCE_OPERATORS = ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE")
 IMAGES_LISTED = "images.txt"  # which `train` leaves beside the model
 
@@ -219,8 +220,8 @@ def _checked_graph(
         LightcamError: if weights are missing, an operator needs another runtime,
             or the input's quantization is not the image's bytes.
     """
-    weights = sum(int(np.prod(weight.shape)) for weight in network.model.trainable_weights)
-    least = round(LEAST_SHARE_OF_WEIGHTS * weights * BYTES_A_WEIGHT[quantize])
+    kernels = sum(prod(weight.shape) for weight in network.model.weights if len(weight.shape) > 1)
+    least = round(LEAST_SHARE_OF_KERNELS * kernels * BYTES_A_WEIGHT[quantize])
     if len(bare) < least:
         raise LightcamError(
             f"TensorFlow left weights out: the file has {len(bare)} bytes of {least} at least"
