@@ -16,7 +16,7 @@ from lightcam_edge.errors import InputError, UsageError
 from lightcam_edge.geometry import Fit, fit_pixels
 from lightcam_edge.images import decode_image
 from lightcam_edge.model_file import write_atomically
-from lightcam_models.augmentation import MASK_SIDE, SIDE, Augmentation, View, paste, random_crop, random_look
+from lightcam_models.augmentation import SIDE, Augmentation, View, paste, random_crop, random_look
 from lightcam_models.datasets import Dataset, Example, read_bytes
 from lightcam_models.progress import Progress
 
@@ -154,8 +154,10 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         return np.stack([view.pixels for view in views]).astype(np.float32), known
 
     def _photograph(self, index: int) -> View:
-        mask = np.zeros((MASK_SIDE, MASK_SIDE), np.uint8) if self.masks is None else self.masks[index]
-        return View(np.asarray(self.pixels[index]), np.asarray(mask))
+        pixels = np.asarray(self.pixels[index])
+        if self.masks is None:
+            return View(pixels, np.zeros((len(pixels) // 2, len(pixels) // 2), np.uint8))
+        return View(pixels, self.masks[index])
 
     def _view(self, index: int, rng: np.random.Generator) -> View:
         view, how = self._photograph(index), self.augmentation

@@ -6,7 +6,7 @@ import platform
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import numpy.typing as npt
 from lightcam_edge.errors import UsageError
 from lightcam_edge.model_file import write_atomically
 from lightcam_models.architectures import build_model, load_backbone, localization_head
+from lightcam_models.augmentation import SIDE
 from lightcam_models.batches import Batches, decode_photographs
 from lightcam_models.datasets import Dataset, split_validation
 from lightcam_models.objective import Localizing
@@ -136,16 +137,26 @@ def _claim(order: Order, state: Path, resume: bool) -> None:
 
 
 def _prepare(order: Order, state: Path, progress: Progress) -> tuple[Photographs, Photographs]:
-    pixels, dataset = decode_photographs(order.dataset, state, progress)
+    """Decode training photographs first and validation photographs after, so that each part is a view."""
+    training, validation = split_validation(order.dataset, order.validation_share, order.seed)
+    everything = replace(order.dataset, examples=training.examples + validation.examples)
+    pixels, dataset = decode_photographs(everything, state, progress, _stored_side(order.recipe))
     targets = np.array([dataset.labels.index(example.label) for example in dataset.examples])
     lesson = _lesson(order, state, pixels, targets, progress) if order.recipe.mask_weight else None
-    number = {id(example): index for index, example in enumerate(dataset.examples)}
-    parts = []
-    for part in split_validation(dataset, order.validation_share, order.seed):
-        chosen = np.array([number[id(example)] for example in part.examples])
-        told = Lesson(lesson.masks[chosen], lesson.scores[chosen]) if lesson else None
-        parts.append(Photographs(pixels[chosen], targets[chosen], told))
-    return parts[0], parts[1]
+    held_out = {id(example) for example in validation.examples}
+    count = sum(id(example) not in held_out for example in dataset.examples)
+    parts = (
+        Photographs(pixels[part], targets[part], lesson and Lesson(lesson.masks[part], lesson.scores[part]))
+        for part in (slice(count), slice(count, None))
+    )
+    return next(parts), next(parts)
+
+
+def _stored_side(recipe: Recipe) -> int:
+    """Side of the decoded photographs: what a teacher needs to see, else a little over the training size."""
+    if recipe.mask_weight or not recipe.training_size:
+        return SIDE
+    return -(-recipe.training_size * 8 // 7 // 32) * 32
 
 
 def _lesson(order: Order, state: Path, pixels: UInt8, targets: Int64, progress: Progress) -> Lesson:
