@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Literal, get_args
@@ -9,7 +10,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from lightcam_edge.errors import ModelFileError, RuntimeMissingError
+from lightcam_edge.errors import ModelFileError, RuntimeMissingError, UsageError
 from lightcam_edge.native_log import native_log_hushed
 
 Float32 = npt.NDArray[np.float32]
@@ -61,6 +62,28 @@ def _import(name: str) -> ModuleType | str:
         return (str(error) or type(error).__name__).splitlines()[0]
 
 
+def load_delegate(library: str, options: Mapping[str, str], backend: Backend | None = None) -> Any:
+    """Load a library to which a runtime can hand operators.
+
+    Args:
+        library: its path, or a name that the dynamic linker finds.
+        options: what it is told at its start.
+        backend: see `load_backend`.
+
+    Raises:
+        RuntimeMissingError: if there is no runtime.
+        UsageError: if the library is missing, no delegate, or refuses the options.
+    """
+    _, module = load_backend(backend)
+    try:
+        return module.load_delegate(library, dict(options))
+    except (OSError, ValueError, RuntimeError, AttributeError) as error:
+        reason = (str(error) or "it gives no reason").splitlines()[0]
+        raise UsageError(
+            f"delegate {library} does not load ({reason}): install it, or correct its path and options"
+        ) from error
+
+
 class Interpreter:
     """One model in a TFLite runtime, addressed by the names of its signature only.
 
@@ -72,6 +95,7 @@ class Interpreter:
         threads: threads of the runtime, at least 1.
         backend: the runtime, or None for the first one installed.
         verbose: let the runtime's own log lines through.
+        delegates: from `load_delegate`, the first offered each operator first.
 
     Raises:
         ModelFileError: if the runtime refuses the model, or it lacks the signature.
@@ -79,13 +103,22 @@ class Interpreter:
     """
 
     def __init__(
-        self, flatbuffer: bytes, threads: int = 1, backend: Backend | None = None, verbose: bool = False
+        self,
+        flatbuffer: bytes,
+        threads: int = 1,
+        backend: Backend | None = None,
+        verbose: bool = False,
+        delegates: Sequence[Any] = (),
     ) -> None:
         self.backend, module = load_backend(backend)
         self._flatbuffer = flatbuffer  # the runtime keeps pointers into it
         with contextlib.nullcontext() if verbose else native_log_hushed():
             try:
-                self._interpreter: Any = module.Interpreter(model_content=flatbuffer, num_threads=threads)
+                self._interpreter: Any = module.Interpreter(
+                    model_content=flatbuffer,
+                    num_threads=threads,
+                    experimental_delegates=list(delegates) or None,
+                )
                 self._interpreter.allocate_tensors()
             except (ValueError, RuntimeError) as error:
                 reason = str(error).splitlines()[0]
@@ -114,6 +147,10 @@ class Interpreter:
         self.invoke(np.zeros((height, width, 3), np.uint8))
         self.gap_weights = self._read("gap_weights")
         self.gap_bias = self._read("gap_bias")
+
+    def operators(self) -> list[dict[str, Any]]:
+        """The file's operators as the runtime lists them, then one for each part that a delegate took."""
+        return list(self._interpreter._get_ops_details())
 
     def _read(self, name: str) -> Float32:
         detail = self._outputs[name]
