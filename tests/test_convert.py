@@ -14,7 +14,6 @@ from lightcam_converters.calibration import Sample, draw_samples, find_images
 from lightcam_converters.conversion import Demands, _checked_graph, _foreign_operators, convert
 from lightcam_converters.draft import Wishes, draft_card
 from lightcam_converters.graph import to_flatbuffer
-from lightcam_converters.network import load_network
 from lightcam_converters.parity import compare, summarize
 from lightcam_converters.scaling import InputScaling
 from lightcam_edge.box import Box
@@ -23,6 +22,7 @@ from lightcam_edge.errors import InputError, LightcamError, UsageError
 from lightcam_edge.inspection import read_graph
 from lightcam_edge.localizer import Localizer
 from lightcam_edge.model_file import read_model
+from lightcam_models.keras_network import load_network
 
 WISHES: dict[str, Any] = {"labels": LABELS, "background": "background"}
 

@@ -5,10 +5,10 @@ from typing import Any
 
 from click.testing import CliRunner
 
-from lightcam_converters.network import load_network
 from lightcam_edge.commands.inspect import command
 from lightcam_edge.inspection import check_self, generated_images, inspect_model
 from lightcam_models.architectures import multiply_accumulates, parameter_count
+from lightcam_models.keras_network import load_network
 
 
 def test_macs_and_parameters_are_those_that_keras_counts(small_report: Any, small_keras: Path) -> None:

@@ -45,7 +45,7 @@ def test_threads_change_no_result(small_report: Any, rng: np.random.Generator) -
 
 
 def test_gap_weights_and_bias_are_keras_to_the_bit(small_report: Any, small_keras: Path) -> None:
-    from lightcam_converters.network import load_network
+    from lightcam_models.keras_network import load_network
 
     interpreter = Interpreter(read_model(small_report.path).flatbuffer)
     network = load_network(small_keras)

@@ -15,7 +15,6 @@ from lightcam_converters.calibration import Sample, draw_samples
 from lightcam_converters.draft import Wishes, draft_card
 from lightcam_converters.graph import InputOutput, Quantization, to_flatbuffer
 from lightcam_converters.metadata import METADATA_NAME, attach, describe
-from lightcam_converters.network import KerasNetwork, load_network
 from lightcam_converters.parity import Parity, compare, summarize, write_pictures
 from lightcam_converters.scaling import InputScaling
 from lightcam_edge.box import Component
@@ -33,6 +32,7 @@ from lightcam_edge.model_file import (
     seal,
     write_atomically,
 )
+from lightcam_models.keras_network import KerasNetwork, load_network
 
 BYTES_A_WEIGHT: dict[Quantization, int] = {"int8": 1, "dynamic": 1, "float16": 2, "float32": 4}
 LEAST_SHARE_OF_KERNELS = 0.9  # nothing else in a file is large
@@ -164,6 +164,7 @@ def convert(
     if quantize == "int8" and not calibration:
         raise UsageError(_calibration_missing(path))
     _make_place(out)
+    _require_tensorflow()
     network = load_network(path or source)
     wishes = Wishes(labels, background, method, threshold, component, name or out.stem)
     card, notes = draft_card(network, path, wishes)
@@ -193,6 +194,14 @@ def _settle_io(quantize: Quantization, io: InputOutput | None) -> InputOutput:
     if quantize != "int8" and io != "float32":
         raise UsageError(f"a {quantize} file takes float32: leave out --io {io}, or add --quantize int8")
     return io
+
+
+def _require_tensorflow() -> None:
+    if keras.backend.backend() != "tensorflow":
+        raise UsageError(
+            f"Keras runs on {keras.backend.backend()} here and only TensorFlow writes TFLite: "
+            "import lightcam_converters before keras, or set KERAS_BACKEND=tensorflow"
+        )
 
 
 def _make_place(out: Path) -> None:

@@ -12,12 +12,12 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from lightcam_converters.network import KerasNetwork
 from lightcam_edge.box import Component
 from lightcam_edge.cam import Method
 from lightcam_edge.card import Background, CamSpec, InputSpec, ModelCard
 from lightcam_edge.errors import InputError, UsageError
 from lightcam_models.architectures import parameter_count
+from lightcam_models.keras_network import KerasNetwork
 
 NOTE_NAME = "training.json"
 NOTED_OF_TRAINING = ("architecture", "options", "recipe", "seed", "results", "minutes", "versions", "cpu")

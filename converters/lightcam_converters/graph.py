@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from lightcam_converters.network import KerasNetwork
 from lightcam_converters.scaling import InputScaling, settle_scaling
 from lightcam_edge.errors import LightcamError
 from lightcam_edge.interpreter import SIGNATURE
+from lightcam_models.keras_network import KerasNetwork
 
 UInt8 = npt.NDArray[np.uint8]
 Quantization = Literal["int8", "float16", "float32", "dynamic"]

@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from lightcam_converters.calibration import Sample
-from lightcam_converters.network import KerasNetwork
 from lightcam_edge.drawing import draw_boxes, draw_heat, side_by_side, to_jpeg
 from lightcam_edge.images import Photo
 from lightcam_edge.localizer import Localization, Localizer
 from lightcam_edge.model_file import ModelFile, write_atomically
+from lightcam_models.keras_network import KerasNetwork
 
 Float32 = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from keras import layers
 
-from lightcam_converters.network import KerasNetwork, load_network
+from lightcam_models.keras_network import KerasNetwork, load_network
 
 Float64 = npt.NDArray[np.float64]
 

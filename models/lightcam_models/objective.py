@@ -39,7 +39,7 @@ class Localizing(keras.Model):  # type: ignore[misc]
         super().__init__()
         head = localization_head(network)
         self.network, self.dense = network, head.dense
-        self.trunk = keras.Model(network.inputs, head.features)
+        self.trunk = keras.Model(network.inputs[0], head.features)
         self.background, self.mask_weight = background, mask_weight
         self.teacher_weight, self.label_smoothing = teacher_weight, label_smoothing
         learnt = mask_weight > 0
@@ -82,7 +82,10 @@ class Localizing(keras.Model):  # type: ignore[misc]
         share = self.label_smoothing / y["targets"].shape[1]
         target = (1 - self.teacher_weight) * y["targets"] + self.teacher_weight * y["teacher"]
         target = (1 - self.label_smoothing) * target + share
-        by_photo = -ops.sum(target * ops.log_softmax(self.logits(y_pred)), axis=1)
+        logits = self.logits(y_pred)
+        right = ops.equal(ops.argmax(logits, axis=1), ops.argmax(y["targets"], axis=1))
+        self.accuracy.update_state(ops.cast(right, "float32"))
+        by_photo = -ops.sum(target * ops.log_softmax(logits), axis=1)
         class_loss = ops.mean(y["weights"] * by_photo)
         self.class_loss.update_state(class_loss)
         if not self.mask_weight:
@@ -94,7 +97,5 @@ class Localizing(keras.Model):  # type: ignore[misc]
         return class_loss + self.mask_weight * map_loss
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
-        """Accuracy beside the losses."""
-        right = ops.equal(ops.argmax(self.logits(y_pred), axis=1), ops.argmax(y["targets"], axis=1))
-        self.accuracy.update_state(ops.cast(right, "float32"))
+        """What `compute_loss` noted; JAX does not show the weights here."""
         return self.get_metrics_result()  # type: ignore[no-any-return]

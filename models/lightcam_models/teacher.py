@@ -70,7 +70,7 @@ class Trunk:
         """Take a network that `localization_head` accepts apart."""
         head = localization_head(network)
         kernel, bias = (np.asarray(values, np.float32) for values in head.dense.get_weights())
-        return cls(keras.Model(network.inputs, head.features), network.input_shape[1], kernel, bias)
+        return cls(keras.Model(network.inputs[0], head.features), network.input_shape[1], kernel, bias)
 
     def run(self, pixels: UInt8) -> Float32:
         """Features of a few photographs: (B, side, side, 3) uint8 to (B, h, w, K)."""

@@ -147,7 +147,7 @@ def load_model(name: str | Path, options: Options, threads: int | None = None) -
     if Path(name).suffix != ".keras":
         return Localizer(name, options=options, threads=threads)
     try:
-        keras_network = importlib.import_module("lightcam_models.evaluation.keras_network")
+        keras_network = importlib.import_module("lightcam_models.evaluation.keras_localizer")
     except ImportError as error:
         raise RuntimeMissingError(
             f"{name} needs {error.name}, which is not installed: pip install 'lightcam-edge[train]'"

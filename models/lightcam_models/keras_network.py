@@ -43,8 +43,7 @@ class KerasNetwork:
         if self.ends_in_logits:
             scores = keras.ops.softmax(scores)
         return Outputs(
-            np.asarray(scores[0], np.float32),
-            np.asarray(features[0], np.float32),
+            *(np.asarray(keras.ops.convert_to_numpy(v)[0], np.float32) for v in (scores, features))
         )
 
 
@@ -59,11 +58,6 @@ def load_network(source: "keras.Model | Path") -> KerasNetwork:
         UsageError: if the model's input is not one RGB image of fixed size, or
             it does not end in global average pooling and a dense layer.
     """
-    if keras.backend.backend() != "tensorflow":
-        raise UsageError(
-            f"Keras runs on {keras.backend.backend()} here and only TensorFlow writes TFLite: "
-            "import lightcam_converters before keras, or set KERAS_BACKEND=tensorflow"
-        )
     model = _load(source) if isinstance(source, Path) else source
     head = localization_head(model)
     if head.gap.data_format != "channels_last":
