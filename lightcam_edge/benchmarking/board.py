@@ -187,9 +187,10 @@ def board_warnings(board: Board, before: State, after: State | None = None) -> l
             f"the governor is {', '.join(slow)}, not performance, so clocks change while it measures: "
             "sudo cpupower frequency-set -g performance"
         )
-    if before.load > board.core_count / 2:
+    if before.load > max(1, board.core_count) / 2:
         warnings.append(
-            f"the load is {before.load:.1f} on {board.core_count} cores before it measures: stop other programs"
+            f"the load is {before.load:.1f} on {board.core_count} cores before it measures: "
+            "stop other programs"
         )
     now = {*before.throttled, *(after.throttled if after else ())}
     if now:

@@ -1,0 +1,107 @@
+"""Runs a round in a process of its own, and brings back what it says.
+
+The two talk in JSON lines over a pipe of their own: whatever a native library
+prints goes past it.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from lightcam_edge.errors import InputError, LightcamError, ModelFileError, RuntimeMissingError, UsageError
+
+if TYPE_CHECKING:
+    from lightcam_edge.benchmarking.measuring import Spec
+
+ERRORS: dict[str, type[LightcamError]] = {
+    kind.__name__: kind
+    for kind in (LightcamError, InputError, UsageError, ModelFileError, RuntimeMissingError)
+}
+Values = dict[str, Any]
+
+
+def measure_apart(spec: "Spec", tell: Callable[[Values], None] | None = None) -> Values:
+    """Measure one model in another process.
+
+    Args:
+        spec: what and how.
+        tell: is told of each minute of a long round.
+
+    Returns:
+        The fields of a `measuring.Round`.
+
+    Raises:
+        LightcamError: as `measuring.measure` does, or if the process crashes.
+        RuntimeError: if there is a bug.
+    """
+    ours, theirs = os.pipe()
+    command = [sys.executable, "-m", __name__, str(theirs)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, pass_fds=(theirs,))
+    os.close(theirs)
+    with process, os.fdopen(ours, encoding="utf-8") as lines:
+        with suppress(BrokenPipeError), process.stdin as stdin:  # type: ignore[union-attr]
+            stdin.write(json.dumps(asdict(spec)).encode())
+        try:
+            found = _listen(lines, tell)
+        except BaseException:
+            process.kill()
+            raise
+    if found is None:
+        how = f"signal {-process.returncode}" if process.returncode < 0 else f"exit code {process.returncode}"
+        by = f"with {spec.delegate.library} " if spec.delegate else ""
+        raise ModelFileError(f"{spec.model} {by}takes the runtime down ({how}): add --verbose to see why")
+    return found
+
+
+def _listen(lines: Iterable[str], tell: Callable[[Values], None] | None) -> Values | None:
+    found = None
+    for line in lines:
+        ((kind, value),) = json.loads(line).items()
+        if kind == "round":
+            found = value
+        elif kind == "minute" and tell:
+            tell(value)
+        elif kind in ERRORS:
+            raise ERRORS[kind](value)
+        elif kind == "bug":
+            raise RuntimeError(f"the measuring process failed:\n{value}")
+    return found
+
+
+def main() -> None:
+    """Measure what stdin asks for, and tell it to the file descriptor in the first argument."""
+    started = time.perf_counter_ns()
+    import traceback
+    import warnings
+    from dataclasses import replace
+
+    from lightcam_edge.benchmarking.measuring import Delegate, Spec, measure
+    from lightcam_edge.interpreter import load_backend
+
+    warnings.simplefilter("ignore")  # the parent has given them
+    with os.fdopen(int(sys.argv[1]), "w", buffering=1, encoding="utf-8") as stream:
+
+        def say(kind: str, value: object) -> None:
+            stream.write(json.dumps({kind: value}) + "\n")
+
+        values = json.load(sys.stdin)
+        values["delegate"] = Delegate(**values["delegate"]) if values["delegate"] else None
+        try:
+            load_backend(values["backend"])
+            import_ms = (time.perf_counter_ns() - started) / 1e6
+            found = measure(Spec(**values), tell=lambda minute: say("minute", asdict(minute)))
+            say("round", asdict(replace(found, import_ms=import_ms)))
+        except LightcamError as error:
+            say(type(error).__name__, str(error))
+        except Exception:
+            say("bug", traceback.format_exc())
+
+
+if __name__ == "__main__":
+    main()
