@@ -29,6 +29,7 @@ class Training:
     backbone: str = ""
 
 
+LIGHT_CAM = ("--architecture", "light-cam", "--option", "last_pooling=false")
 TRAININGS = (
     Training("lite-first-round", ("--epochs", "6", "--training-size", "160", "--seed", "0")),
     Training(
@@ -38,12 +39,15 @@ TRAININGS = (
         backbone="lite-first-round",
     ),
     Training(
-        "light-cam",
-        (
-            *("--architecture", "light-cam", "--option", "last_pooling=false"),
-            *("--epochs", "16", "--training-size", "128", "--learning-rate", "2e-3", "--seed", "1"),
-        ),
+        "light-cam-first-round",
+        (*LIGHT_CAM, "--epochs", "16", "--training-size", "128", "--learning-rate", "2e-3", "--seed", "1"),
         teacher="lite",
+    ),
+    Training(
+        "light-cam",
+        (*LIGHT_CAM, "--epochs", "4", "--training-size", "224", "--learning-rate", "5e-4", "--seed", "1"),
+        teacher="lite",
+        backbone="light-cam-first-round",
     ),
 )
 SHIPPED = ("lite", "light-cam")
