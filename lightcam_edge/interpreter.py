@@ -78,7 +78,7 @@ def load_delegate(library: str, options: Mapping[str, str], backend: Backend | N
     try:
         return module.load_delegate(library, dict(options))
     except (OSError, ValueError, RuntimeError, AttributeError) as error:
-        reason = (str(error) or "it gives no reason").splitlines()[0]
+        reason = " ".join(str(error).split()) or "it gives no reason"
         raise UsageError(
             f"delegate {library} does not load ({reason}): install it, or correct its path and options"
         ) from error

@@ -126,7 +126,7 @@ class Benchmark(click.Command):
     "--sustained",
     type=Duration(),
     metavar="TIME",
-    help="Measure once and so long: a median a minute, with temperatures.",
+    help="Measure once and so long (90s, 30m): a median a minute, with temperatures.",
 )
 @click.option("--samples", is_flag=True, help="Keep every single time in the JSON file.")
 @click.option("--json", "json_path", type=FILE, help="File for everything that was measured.")
