@@ -25,7 +25,7 @@ from lightcam_edge.cli import COMMANDS
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 BLOCK = re.compile(
-    r"(?:^<!-- tested with (?P<options>.+) -->\n)?^```(?P<language>\w*)\n(?P<body>.*?)^```$",
+    r"(?:^<!-- tested with (?P<options>[^\n]+) -->\n)?^```(?P<language>\w*)\n(?P<body>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
 LINK = re.compile(r"\]\((?!https?://)([^)#]+)\)")
