@@ -17,6 +17,7 @@ COMMANDS = {
     "inspect": "Show what a model file holds.",
     "card": "Change a model file's card.",
     "evaluate": "Measure a model on images with boxes.",
+    "benchmark": "Measure speed, memory and energy on this board.",
 }
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from lightcam_edge.benchmarking.report import aligned
 from lightcam_edge.benchmarking.sweep import generated_frame
 from lightcam_edge.commands.benchmark import command, delegate_from_text
 from lightcam_edge.interpreter import Interpreter
-from lightcam_edge.model_file import read_model
+from lightcam_edge.model_file import EMBEDDED_CARD_NAME, read_model
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = ROOT / "lightcam_edge" / "samples"
@@ -328,6 +329,18 @@ def test_pictures_without_anything_in_them_are_told_of(tmp_path: Path) -> None:
     assert "lite found no box in any image" in done.stderr
 
 
+def test_a_file_without_a_card_is_measured_and_told_of(tmp_path: Path) -> None:
+    name = EMBEDDED_CARD_NAME.encode()
+    path = tmp_path / "bare.tflite"
+    path.write_bytes(read_model("lite").flatbuffer.replace(name, b"x" * len(name)))
+
+    done = run(path, *QUICK)
+
+    assert done.exit_code == 0
+    assert f"{path} has no model card" in done.stderr
+    assert "bare, 1 thread, ai-edge-litert" in done.stdout
+
+
 def test_a_file_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     line = [sys.executable, "-m", "lightcam_edge", "benchmark", "lite", *QUICK, "--quiet", "--json"]
 
@@ -337,6 +350,12 @@ def test_a_file_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
 
     assert done.returncode == 1
     assert f"error: cannot write {tmp_path / 'no' / 'a.json'}: No such file or directory\n" in done.stderr
+
+
+def test_closed_streams_are_borne() -> None:
+    line = shlex.join([sys.executable, "-m", "lightcam_edge", "benchmark", "lite", *QUICK])
+
+    assert subprocess.run(["sh", "-c", f"{line} <&- >&- 2>&-"], check=False).returncode == 0
 
 
 def test_operators_between_a_parts_inputs_and_outputs_are_delegated() -> None:

@@ -40,6 +40,16 @@ def test_a_true_difference_is_seen(rng: np.random.Generator) -> None:
     assert sum(one.low <= 1.2 <= one.high for one in found) >= 45
 
 
+def test_runs_that_drift_are_noise_once_the_drift_is_known(rng: np.random.Generator) -> None:
+    def one_run() -> list[float]:
+        return rounds(rng, 8 * np.exp(rng.normal(0, 0.04)), 5)
+
+    pairs = [(one_run(), one_run()) for _ in range(200)]
+
+    assert sum(ratio(*pair).verdict == "noise" for pair in pairs) < 150
+    assert sum(ratio(*pair, drift=0.04).verdict == "noise" for pair in pairs) >= 185
+
+
 def test_the_same_measurement_twice_is_one_times_as_slow() -> None:
     found = ratio([5, 6, 7], [5, 6, 7])
 
@@ -177,3 +187,14 @@ def test_compare_is_a_command_of_its_own(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert [line.split()[-1] for line in done.output.splitlines() if line.startswith("total")] == ["slower"]
     assert CliRunner().invoke(command, ["compare", str(paths[0])]).exit_code == 2
+
+
+@pytest.mark.parametrize(("drift", "verdict"), [("0", "slower"), ("2.5", "noise")])
+def test_five_percent_is_noise_between_runs_that_drift(tmp_path: Path, drift: str, verdict: str) -> None:
+    paths = [tmp_path / "first.json", tmp_path / "second.json"]
+    for path, scale in zip(paths, (1, 1.05), strict=True):
+        path.write_text(json.dumps(benchmark(result("a", scale))))
+
+    done = CliRunner().invoke(command, ["compare", *map(str, paths), "--drift", drift])
+
+    assert [line.split()[-1] for line in done.output.splitlines() if line.startswith("total")] == [verdict]

@@ -19,6 +19,7 @@ Values = dict[str, Any]
 Row = tuple[str, ...]
 CONFIDENCE = 0.95
 DRAWS = 20_000
+DRIFT = 0.025  # of eight runs of one model, one after the other, on two busy cores of a virtual machine
 CONDITIONS = {
     "board": ("model", "soc", "cores", "features", "governors", "power_mode", "kernel"),
     "software": ("lightcam_edge", "python", "libraries"),
@@ -50,18 +51,20 @@ class Ratio:
         return "slower" if self.value > 1 else "faster"
 
 
-def ratio(first: Sequence[float], second: Sequence[float]) -> Ratio:
+def ratio(first: Sequence[float], second: Sequence[float], drift: float = 0.0) -> Ratio:
     """The ratio of two typical times, with a 95% bootstrap interval.
 
     What is drawn anew is the medians of rounds, and not single times: these
     are alike while the machine is in one mood, and would promise too much. As
     there are few of them, the percentiles are taken further out, by Student's
     t (Hesterberg 2015, "What teachers should know about the bootstrap",
-    expanded percentile interval).
+    expanded percentile interval). Rounds of one run still share that run's
+    mood, so the interval is widened by how far runs drift apart.
 
     Args:
         first: medians of the parts of one measurement, in ms, above 0.
         second: those of the other.
+        drift: standard deviation from run to run that rounds do not show, as a share.
     """
     a, b = np.log(np.asarray(first)), np.log(np.asarray(second))
     value = math.exp(b.mean() - a.mean())
@@ -71,8 +74,10 @@ def ratio(first: Sequence[float], second: Sequence[float]) -> Ratio:
     rng = np.random.default_rng(0)
     differences = _means(b, rng) - _means(a, rng)
     tail = _tail(least)
-    low, high = np.exp(np.quantile(differences, (tail, 1 - tail)))
-    return Ratio(value, float(low), float(high))
+    margins = np.abs(np.quantile(differences, (tail, 1 - tail)) - math.log(value))
+    of_two_runs = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * math.sqrt(2) * drift
+    below, above = np.hypot(margins, of_two_runs)
+    return Ratio(value, value * math.exp(-below), value * math.exp(above))
 
 
 def _means(values: npt.NDArray[np.float64], rng: np.random.Generator) -> npt.NDArray[np.float64]:
@@ -117,13 +122,22 @@ def read_benchmark(path: Path) -> Values:
     return values
 
 
-def compare(first: Values, second: Values) -> str:
-    """What differs between two benchmarks, for people."""
+def compare(first: Values, second: Values, drift: float = DRIFT) -> str:
+    """What differs between two benchmarks, for people.
+
+    Args:
+        first: what `read_benchmark` returns.
+        second: the other.
+        drift: see `ratio`.
+
+    Raises:
+        InputError: if nothing ran in the same way in both.
+    """
     pairs, alone = _pairs(_measured(first), _measured(second))
     if not pairs:
         raise InputError("the benchmarks have no model in common that ran in the same way in both")
     blocks = ["\n".join(_differences(first, second))]
-    blocks += ["\n".join([_title(*pair), *aligned(_rows(*pair))]) for pair in pairs]
+    blocks += ["\n".join([_title(*pair), *aligned(_rows(*pair, drift))]) for pair in pairs]
     blocks += ["only in one of them: " + "; ".join(alone)] if alone else []
     return "\n\n".join(filter(None, blocks))
 
@@ -146,15 +160,15 @@ def _title(a: Values, b: Values) -> str:
     return way(a) if way(a) == way(b) else f"{way(a)}  against  {way(b)}"
 
 
-def _rows(a: Values, b: Values) -> list[Row]:
+def _rows(a: Values, b: Values, drift: float) -> list[Row]:
     rows: list[Row] = [("ms", "first", "second", "ratio", "95% interval", "second is")]
     for stage, stats in b["stages"].items():
         if stage in a["stages"]:
-            found = ratio(a["stages"][stage]["parts"], stats["parts"])
+            found = ratio(a["stages"][stage]["parts"], stats["parts"], drift)
             medians = (f"{one:.3f}" for one in (a["stages"][stage]["p50"], stats["p50"]))
             rows.append((stage, *medians, f"{found.value:.3f}", _interval(found), found.verdict))
     for name in ("init_ms", "first_image_ms"):
-        found = ratio(a[name], b[name])
+        found = ratio(a[name], b[name], drift)
         medians = (f"{median(one[name]):.3f}" for one in (a, b))
         rows.append(
             (

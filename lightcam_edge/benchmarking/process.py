@@ -1,9 +1,10 @@
 """Runs a round in a process of its own, and brings back what it says.
 
-The two talk in JSON lines over a pipe of their own: whatever a native library
-prints goes past it.
+It answers in JSON lines on its stdout, which it takes away from native
+libraries before one is loaded.
 """
 
+import fcntl
 import json
 import os
 import subprocess
@@ -40,15 +41,14 @@ def measure_apart(spec: "Spec", tell: Callable[[Values], None] | None = None) ->
         LightcamError: as `measuring.measure` does, or if the process crashes.
         RuntimeError: if there is a bug.
     """
-    ours, theirs = os.pipe()
-    command = [sys.executable, "-m", __name__, str(theirs)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, pass_fds=(theirs,))
-    os.close(theirs)
-    with process, os.fdopen(ours, encoding="utf-8") as lines:
-        with suppress(BrokenPipeError), process.stdin as stdin:  # type: ignore[union-attr]
-            stdin.write(json.dumps(asdict(spec)).encode())
+    command = [sys.executable, "-m", __name__]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        if process.stdin is None or process.stdout is None:
+            raise ValueError("a process without pipes")
+        with suppress(BrokenPipeError), process.stdin as stdin:
+            stdin.write(json.dumps(asdict(spec)))
         try:
-            found = _listen(lines, tell)
+            found = _listen(process.stdout, tell)
         except BaseException:
             process.kill()
             raise
@@ -75,8 +75,11 @@ def _listen(lines: Iterable[str], tell: Callable[[Values], None] | None) -> Valu
 
 
 def main() -> None:
-    """Measure what stdin asks for, and tell it to the file descriptor in the first argument."""
+    """Measure what stdin asks for, and tell it to stdout."""
     started = time.perf_counter_ns()
+    free = fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, 3)  # 2 may be closed, and must not become ours
+    answers = os.fdopen(free, "w", buffering=1, encoding="utf-8")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     import traceback
     import warnings
     from dataclasses import replace
@@ -84,11 +87,11 @@ def main() -> None:
     from lightcam_edge.benchmarking.measuring import Delegate, Spec, measure
     from lightcam_edge.interpreter import load_backend
 
-    warnings.simplefilter("ignore")  # the parent has given them
-    with os.fdopen(int(sys.argv[1]), "w", buffering=1, encoding="utf-8") as stream:
+    warnings.simplefilter("ignore")  # the result tells
+    with answers:
 
         def say(kind: str, value: object) -> None:
-            stream.write(json.dumps({kind: value}) + "\n")
+            answers.write(json.dumps({kind: value}) + "\n")
 
         values = json.load(sys.stdin)
         values["delegate"] = Delegate(**values["delegate"]) if values["delegate"] else None

@@ -114,7 +114,7 @@ def benchmark(
         "command": list(command),
         "software": _software(),
         "board": asdict(board),
-        "warnings": [*board_warnings(board, before, read_state()), *_input_warnings(entries)],
+        "warnings": [*board_warnings(board, before, read_state()), *_model_warnings(entries)],
         "state_before": asdict(before),
         "input": _input(plan, len(images)),
         "settings": _settings(plan),
@@ -123,12 +123,19 @@ def benchmark(
     return cast("Values", _rounded(values))
 
 
-def _input_warnings(entries: list[_Entry]) -> list[str]:
-    return [
-        f"{entry.spec.model} found no box in any image, so `box` had nothing to do: give --images"
-        for entry in entries
-        if entry.rounds and not any(one["boxed"] for one in entry.rounds)
+def _model_warnings(entries: list[_Entry]) -> list[str]:
+    measured = [entry for entry in entries if entry.rounds]
+    bare = [
+        f"{entry.spec.model} has no model card: plain CAM, no background"
+        for entry in measured
+        if entry.inspection.card is None
     ]
+    boxless = [
+        f"{entry.spec.model} found no box in any image, so `box` had nothing to do: give --images"
+        for entry in measured
+        if not any(one["boxed"] for one in entry.rounds)
+    ]
+    return list(dict.fromkeys(bare + boxless))
 
 
 def _rounded(value: Any) -> Any:

@@ -19,52 +19,27 @@ UNITS_S = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-class Numbers(click.ParamType[tuple[int, ...]]):
-    """Whole numbers above 0 with commas between them."""
-
-    name = "1,2,4"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, ...]:
-        """Take `1,2,4` apart."""
-        if isinstance(value, tuple):
-            return value
-        if not re.fullmatch(r"[1-9]\d*(,[1-9]\d*)*", value):
-            self.fail(f"{value!r} is not a list such as 1,2,4", param, ctx)
-        return tuple(dict.fromkeys(int(number) for number in value.split(",")))
+def numbers(text: str) -> tuple[int, ...]:
+    """Take `1,2,4` apart."""
+    if not re.fullmatch(r"[1-9]\d*(,[1-9]\d*)*", text):
+        raise click.BadParameter(f"{text!r} is not a list such as 1,2,4")
+    return tuple(dict.fromkeys(int(number) for number in text.split(",")))
 
 
-class Duration(click.ParamType[float]):
-    """Seconds, minutes or hours."""
-
-    name = "30m"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Take `90`, `90s`, `30m` or `1h` to seconds."""
-        if isinstance(value, float):
-            return value
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", value)
-        if match is None or not float(match[1]):
-            self.fail(f"{value!r} is not a time such as 90s, 30m or 1h", param, ctx)
-        return float(match[1]) * UNITS_S[match[2]]
+def duration_s(text: str) -> float:
+    """Take `90`, `90s`, `30m` or `1h` to seconds."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
+    if match is None or not float(match[1]):
+        raise click.BadParameter(f"{text!r} is not a time such as 90s, 30m or 1h")
+    return float(match[1]) * UNITS_S[match[2]]
 
 
-class Size(click.ParamType[tuple[int, int]]):
-    """Width and height."""
-
-    name = "640x480"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, int]:
-        """Take `640x480` apart."""
-        if isinstance(value, tuple):
-            return value
-        match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", value)
-        if match is None:
-            self.fail(f"{value!r} is not a size such as 640x480", param, ctx)
-        return int(match[1]), int(match[2])
+def size_wh(text: str) -> tuple[int, int]:
+    """Take `640x480` apart."""
+    match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
+    if match is None:
+        raise click.BadParameter(f"{text!r} is not a size such as 640x480")
+    return int(match[1]), int(match[2])
 
 
 class Benchmark(click.Command):
@@ -89,7 +64,7 @@ class Benchmark(click.Command):
 @click.option(
     "--size",
     "frame_wh",
-    type=Size(),
+    type=size_wh,
     metavar="WxH",
     default="640x480",
     show_default=True,
@@ -98,7 +73,7 @@ class Benchmark(click.Command):
 @click.option("--in-memory", is_flag=True, help="Decode beforehand, as a camera's frames are.")
 @click.option(
     "--threads",
-    type=Numbers(),
+    type=numbers,
     metavar="N,N...",
     help="Of the runtime, each in turn. Default: physical cores.",
 )
@@ -124,7 +99,7 @@ class Benchmark(click.Command):
 @click.option("--rounds", type=click.IntRange(1), help="Fresh processes, in turn. Default: 5.")
 @click.option(
     "--sustained",
-    type=Duration(),
+    type=duration_s,
     metavar="TIME",
     help="Measure once and so long (90s, 30m): a median a minute, with temperatures.",
 )
@@ -183,14 +158,23 @@ def command(models: tuple[str, ...], json_path: Path | None, **options: Any) -> 
 @click.command(COMPARE)
 @click.argument("first", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.argument("second", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-def compare(first: Path, second: Path) -> None:
+@click.option(
+    "--drift",
+    type=click.FloatRange(0, 100),
+    metavar="PERCENT",
+    help="How far runs of one and the same thing lie apart on this board. Default: 2.5.",
+)
+def compare(first: Path, second: Path, drift: float | None) -> None:
     """Say what differs between two files that `lightcam-edge benchmark --json` wrote.
 
     Ratios are SECOND to FIRST. A difference whose interval holds 1 is noise.
+    Two models in one run, `lightcam-edge benchmark A B`, take turns, and can be
+    told apart better than two runs can.
     """
     from lightcam_edge.benchmarking import comparing
 
-    click.echo(comparing.compare(comparing.read_benchmark(first), comparing.read_benchmark(second)))
+    share = comparing.DRIFT if drift is None else drift / 100
+    click.echo(comparing.compare(comparing.read_benchmark(first), comparing.read_benchmark(second), share))
 
 
 def _check(options: dict[str, Any], json_path: Path | None) -> None:
