@@ -56,7 +56,7 @@ def main(architecture: str, size: int, steps: int, precision: str) -> None:
         model.trunk.output_shape[1],
         recipe.augmentation,
     )
-    batch = batches[0]
+    batch = keras.tree.map_structure(keras.ops.convert_to_tensor, batches[0])
     for _ in range(3):
         model.train_on_batch(*batch)
     step = rate(images, lambda: [model.train_on_batch(*batch) for _ in range(steps)])

@@ -26,9 +26,9 @@ def choose_policy(precision: str, network: keras.Model) -> str:
     """The Keras dtype policy to train in.
 
     bfloat16 pays on CPUs that multiply it, and costs 12 times the time on those
-    that do not. Even there depthwise convolutions lose: at 2 cores with
-    AVX-512 BF16 and TensorFlow, Light-CAM went from 36.6 to 49.1 images/s, EfficientNet-Lite0
-    from 20.1 to 12.0.
+    that do not. Even there depthwise convolutions lose: with TensorFlow on 2 cores with
+    AVX-512 BF16, Light-CAM went from 66 to 84 images/s, EfficientNet-Lite0 cut
+    after 11 blocks from 49 to 31 (benchmarks/README.md).
 
     Args:
         precision: a policy, or `auto`.
