@@ -3,7 +3,6 @@
 import hashlib
 import io
 import os
-import subprocess
 import sys
 import zipfile
 from dataclasses import dataclass, replace
@@ -105,6 +104,8 @@ def probe(path: Path) -> None:
     Raises:
         ModelFileError: if that process does not come through.
     """
+    import subprocess  # seldom needed, and 2 ms of every start
+
     code = "import sys, lightcam_edge.interpreter as i; i.Interpreter(open(sys.argv[1], 'rb').read())"
     command = [sys.executable, "-c", code, str(path)]
     try:
