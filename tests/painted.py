@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -41,4 +42,25 @@ def write_photographs(folder: Path, count: int = 6) -> Path:
                 name = path.relative_to(folder / part).as_posix()
                 rows += [f"{name},{box.x0},{box.y0},{box.x1},{box.y1}" for _ in objects]
         (folder / part / "boxes.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+def save_cut_out(path: Path, colour: tuple[int, int, int]) -> Path:
+    """A disc in a transparent picture."""
+    pixels = np.zeros((60, 80, 4), np.uint8)
+    cv2.circle(pixels, (40, 30), 20, (*colour, 255), cv2.FILLED)
+    return save(path, pixels)
+
+
+def write_cut_outs(folder: Path) -> Path:
+    """Write a disc a class, as PNG with alpha."""
+    for label, colour in COLOURS.items():
+        save_cut_out(folder / label / "one.png", colour)
+    return folder
+
+
+def write_scenes(folder: Path, count: int = 4) -> Path:
+    """Write scenes without any object, each of another grey."""
+    for number in range(count):
+        save(folder / f"{number}.png", np.full((60, 90, 3), 90 + 10 * number, np.uint8))
     return folder

@@ -60,6 +60,18 @@ def image_files(folder: Path, *, nested: bool = False) -> list[Path]:
     )
 
 
+def upright_hw(path: Path) -> tuple[int, int]:
+    """Height and width of an image, turned upright by its EXIF orientation, without decoding it.
+
+    Raises:
+        OSError: if it is no image.
+    """
+    with Image.open(path) as image:
+        width, height = image.size
+        turned = image.getexif().get(EXIF_ORIENTATION, 1) >= 5
+    return (width, height) if turned else (height, width)
+
+
 def open_photographs(name: str, root: Path, found: Found, background: str | None, layout: str) -> Dataset:
     """Look at every photograph's header and settle the classes.
 

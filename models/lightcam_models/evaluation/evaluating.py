@@ -6,15 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from PIL import Image
-
 from lightcam_edge.box import Component
 from lightcam_edge.cam import Method
 from lightcam_edge.card import ModelCard
 from lightcam_edge.errors import RuntimeMissingError, UsageError
 from lightcam_edge.localizer import Localizer, Options
-from lightcam_models.datasets import Dataset, Split, load_dataset
-from lightcam_models.datasets.photographs import EXIF_ORIENTATION
+from lightcam_models.datasets import Dataset, PetBoxes, Split, load_dataset
+from lightcam_models.datasets.photographs import upright_hw
 from lightcam_models.evaluation.judging import Baseline, KnownBox, Verdict, baselines, judge
 from lightcam_models.evaluation.metrics import information_density
 from lightcam_models.evaluation.observing import (
@@ -123,6 +121,7 @@ class Request:
         limit: at most so many photographs.
         seed: of the choice of photographs, and of the bootstrap.
         several: score photographs with several boxes too, by the box that fits best.
+        pet_boxes: which boxes Oxford-IIIT Pet gives.
     """
 
     data: str
@@ -132,10 +131,12 @@ class Request:
     limit: int | None = None
     seed: int = 0
     several: bool = False
+    pet_boxes: PetBoxes = "body"
 
     def load(self, split: Split | None = None) -> Dataset:
         """Read the data set."""
-        return load_dataset(self.data, split or self.split, self.background, self.data_root)
+        part = split or self.split
+        return load_dataset(self.data, part, self.background, self.data_root, self.pet_boxes)
 
 
 def load_model(name: str | Path, options: Options, threads: int | None = None) -> Localizer:
@@ -272,14 +273,7 @@ def known_boxes(request: Request, card: ModelCard) -> tuple[KnownBox, ...]:
     except UsageError:
         return ()
     return tuple(
-        KnownBox(example.label, example.boxes[0], _upright_hw(example.path))
+        KnownBox(example.label, example.boxes[0], upright_hw(example.path))
         for example in dataset.examples
         if len(example.boxes) == 1 and example.label in card.labels and example.member is None
     )
-
-
-def _upright_hw(path: Path) -> tuple[int, int]:
-    with Image.open(path) as image:
-        width, height = image.size
-        turned = image.getexif().get(EXIF_ORIENTATION, 1) >= 5
-    return (width, height) if turned else (height, width)
