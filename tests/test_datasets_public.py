@@ -11,6 +11,7 @@ from scipy.io import savemat
 from lightcam_edge.box import Box
 from lightcam_edge.errors import UsageError
 from lightcam_models.datasets import NAMED, Split, load_dataset
+from lightcam_models.evaluation.evaluating import Request
 
 BREEDS = ("n01-Pug", "n02-Saluki")
 
@@ -125,6 +126,12 @@ def test_pets_have_body_boxes_from_the_trimap_and_head_boxes_where_published(roo
     ]
     assert [(e.label, e.boxes) for e in head.examples] == [("cat", (Box(10, 6, 20, 12),)), ("dog", ())]
     assert body.examples[0].mask == root / "oxford_pets/annotations/trimaps/Bengal_1.png"
+
+
+def test_an_evaluation_may_ask_for_head_boxes(root: Path) -> None:
+    dataset = Request("cat-dog", root, pet_boxes="head").load()
+
+    assert [e.boxes for e in dataset.examples if e.label == "cat"] == [(Box(10, 6, 20, 12),)]
 
 
 def test_pets_without_a_training_list_are_for_testing_only(root: Path) -> None:

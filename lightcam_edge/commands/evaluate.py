@@ -26,6 +26,13 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--component", type=click.Choice(COMPONENTS), help="Default: the model card's.")
 @click.option("--several", is_flag=True, help="Score photographs with several boxes too, by the best match.")
 @click.option(
+    "--pet-boxes",
+    type=click.Choice(("body", "head")),
+    default="body",
+    show_default=True,
+    help="Which boxes Oxford-IIIT Pet, and cat-dog, give.",
+)
+@click.option(
     "--placed", metavar="CUTOUTS", help="Place objects on scenes too: data with masks or boxes, or PNGs."
 )
 @click.option(

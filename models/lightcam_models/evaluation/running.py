@@ -13,7 +13,7 @@ from lightcam_edge.cam import Method
 from lightcam_edge.errors import RuntimeMissingError, UsageError
 from lightcam_edge.localizer import Localizer, Options
 from lightcam_edge.model_file import rewrite_card
-from lightcam_models.datasets import Split
+from lightcam_models.datasets import PetBoxes, Split
 from lightcam_models.datasets.loading import LANDSCAPE
 from lightcam_models.evaluation import calibrating
 from lightcam_models.evaluation.evaluating import (
@@ -40,6 +40,7 @@ def run(
     threshold: float | None = None,
     component: Component | None = None,
     several: bool = False,
+    pet_boxes: PetBoxes = "body",
     limit: int | None = None,
     seed: int = 0,
     threads: int | None = None,
@@ -68,7 +69,7 @@ def run(
             raise UsageError("--calibrate never sees the test part: it takes held-out training photographs")
         request = Request(data, data_root, "train", background, limit, seed)
         return _calibrate(localizers, request, calibrate == "boxes", held_out, as_json, Progress(quiet))
-    request = Request(data, data_root, split or "test", background, limit, seed, several)
+    request = Request(data, data_root, split or "test", background, limit, seed, several, pet_boxes)
     progress = Progress(quiet)
     trials = {"photographs": evaluate(localizers, request, progress)}
     if placed:
