@@ -5,9 +5,17 @@ import painted
 import pytest
 from PIL import Image
 
+from lightcam_edge.box import Box
 from lightcam_edge.errors import InputError
 from lightcam_models.datasets.photographs import EXIF_ORIENTATION
-from lightcam_models.evaluation.canvas import Placement, canvas_hw, compose, open_canvas, place
+from lightcam_models.evaluation.canvas import (
+    Placement,
+    canvas_hw,
+    compose,
+    open_canvas,
+    place,
+    visible_boxes,
+)
 from lightcam_models.evaluation.cut_outs import CutOut, cut_by_alpha, solid_extent
 
 
@@ -53,6 +61,13 @@ def test_the_true_box_is_the_solid_part_of_what_was_drawn(tmp_path: Path, rng: n
     drawn = compose(np.zeros((100, 100, 3), np.uint8), [placement])
 
     assert solid_extent((drawn[..., 0] >= 115).astype(np.uint8) * 255) == placement.box
+
+
+def test_an_object_is_where_it_is_seen_and_not_behind_another() -> None:
+    behind, before = Placement(solid(6, 8), (2, 1), (8, 6)), Placement(solid(9, 4), (7, 0), (4, 9))
+
+    assert visible_boxes([behind, before], (12, 20)) == [Box(2, 1, 7, 7), Box(7, 0, 11, 9)]
+    assert visible_boxes([before, behind], (12, 20)) == [Box(7, 0, 11, 9), Box(2, 1, 10, 7)]
 
 
 def test_a_scene_that_its_camera_turned_is_upright_on_the_canvas(tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ from lightcam_edge.box import Box
 from lightcam_edge.errors import InputError, UsageError
 from lightcam_edge.images import read_image
 from lightcam_models.datasets.photographs import image_files, upright_hw
-from lightcam_models.evaluation.cut_outs import CutOut, solid_extent
+from lightcam_models.evaluation.cut_outs import SOLID, CutOut, solid_extent
 
+Bool = npt.NDArray[np.bool_]
 Float32 = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]
 
@@ -62,12 +63,22 @@ class Placement:
         return scaled[..., :3], scaled[..., 3]
 
     @property
+    def solid(self) -> Bool:
+        """Which of its pixels (h, w) are at least half solid."""
+        return np.rint(self.scaled()[1] * 255) >= SOLID
+
+    @property
     def box(self) -> Box:
         """Where the solid part lies on the canvas."""
         x, y = self.corner_xy
-        alpha = np.rint(self.scaled()[1] * 255).astype(np.uint8)
-        extent = solid_extent(alpha) or Box(0, 0, *self.size_wh)
+        extent = solid_extent(_alpha(self.solid)) or Box(0, 0, *self.size_wh)
         return Box(extent.x0 + x, extent.y0 + y, extent.x1 + x, extent.y1 + y)
+
+    @property
+    def frame(self) -> Box:
+        """All of it on the canvas."""
+        (x, y), (width, height) = self.corner_xy, self.size_wh
+        return Box(x, y, x + width, y + height)
 
 
 def place(cut_out: CutOut, canvas_hw: tuple[int, int], share: float, rng: np.random.Generator) -> Placement:
@@ -78,6 +89,20 @@ def place(cut_out: CutOut, canvas_hw: tuple[int, int], share: float, rng: np.ran
     x = int(rng.integers(0, canvas_hw[1] - size_wh[0] + 1))
     y = int(rng.integers(0, canvas_hw[0] - size_wh[1] + 1))
     return Placement(cut_out, (x, y), size_wh)
+
+
+def visible_boxes(placements: Sequence[Placement], canvas_hw: tuple[int, int]) -> list[Box]:
+    """Where the solid part of each cut-out lies, as far as no later one's covers it."""
+    owners = np.full(canvas_hw, -1)
+    for number, placement in enumerate(placements):
+        (x, y), (width, height) = placement.corner_xy, placement.size_wh
+        owners[y : y + height, x : x + width][placement.solid] = number
+    seen = (solid_extent(_alpha(owners == number)) for number in range(len(placements)))
+    return [box or placement.box for box, placement in zip(seen, placements, strict=True)]
+
+
+def _alpha(solid: Bool) -> UInt8:
+    return np.where(solid, 255, 0).astype(np.uint8)
 
 
 def compose(scene: UInt8, placements: Sequence[Placement]) -> UInt8:
