@@ -288,6 +288,27 @@ def test_the_card_is_given_the_results(model: Path, photographs: Path) -> None:
     assert "whole image" in stored["baselines_gt_known"]
 
 
+def test_the_card_is_given_what_was_found_on_composed_scenes(
+    model: Path, photographs: Path, tmp_path: Path
+) -> None:
+    run(
+        [str(model)],
+        str(photographs),
+        background="background",
+        composed=str(painted.write_cut_outs(tmp_path / "cut")),
+        scenes=painted.write_scenes(tmp_path / "scenes"),
+        limit=4,
+        write_card=True,
+        quiet=True,
+    )
+
+    card = read_model(model).card
+    assert card is not None
+    assert set(card.metrics) == {"photographs", "composed"}
+    assert card.metrics["composed"]["images"] == 4
+    assert len(card.metrics["composed"]["digest"]) == 64
+
+
 def test_models_of_other_classes_are_not_compared(
     tiny_model: Path, make_tiny_model: Callable[..., Path], photographs: Path
 ) -> None:

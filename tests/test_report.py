@@ -84,6 +84,24 @@ def test_placed_objects_have_their_own_part(tiny_model: Path, photographs: Path,
     assert "Objects placed on scenes" in page
 
 
+def test_composed_scenes_have_their_own_part_with_every_box(
+    tiny_model: Path, photographs: Path, tmp_path: Path
+) -> None:
+    cut_outs, scenes = painted.write_cut_outs(tmp_path / "cut"), painted.write_scenes(tmp_path / "scenes")
+
+    page = write(tiny_model, photographs, tmp_path / "r.html", composed=str(cut_outs), scenes=scenes, limit=8)
+
+    part = page[page.index("Several objects on a scene") : page.index("Information density")]
+    assert '<img alt="precision over recall"' in part
+    assert "8 images" in part
+    figures = part.split("<figure>")[1:]
+    assert len(figures) == 3 * 6  # best, median, worst of eight
+    for figure in figures:
+        truths = figure.count('class="truth"')
+        assert f">{truths} objects on " in figure
+        assert figure.count("<text") == figure.count('class="found"')
+
+
 def test_data_without_boxes_makes_a_report_of_classes(
     tiny_model: Path, photographs: Path, tmp_path: Path
 ) -> None:
@@ -109,9 +127,26 @@ def test_the_command_prints_a_table_or_json_and_progress_beside(tiny_model: Path
     assert set(json.loads(values.stdout)) == {"photographs"}
 
 
-def test_placing_without_scenes_is_refused(tiny_model: Path, photographs: Path) -> None:
-    with pytest.raises(UsageError, match="--placed needs --scenes"):
-        run([str(tiny_model)], str(photographs), background="background", placed=str(photographs), quiet=True)
+def test_placed_and_composed_scenes_may_be_had_in_one_call(
+    tiny_model: Path, photographs: Path, tmp_path: Path
+) -> None:
+    cut_outs, scenes = painted.write_cut_outs(tmp_path / "cut"), painted.write_scenes(tmp_path / "scenes")
+    arguments = [str(tiny_model), str(photographs), "--background", "background", "--limit", "3"]
+    arguments += ["--placed", str(cut_outs), "--composed", str(cut_outs), "--scenes", str(scenes)]
+
+    table = CliRunner().invoke(command, arguments)
+    values = CliRunner().invoke(command, [*arguments, "--json"])
+
+    assert table.exit_code == values.exit_code == 0
+    assert "3 placements of 2 cut-outs" in table.stdout
+    assert "tiny br-avgcam, centre-in-box" in table.stdout
+    assert set(json.loads(values.stdout)) == {"photographs", "placed", "composed"}
+
+
+@pytest.mark.parametrize("option", ["placed", "composed"])
+def test_placing_without_scenes_is_refused(tiny_model: Path, photographs: Path, option: str) -> None:
+    with pytest.raises(UsageError, match=f"--{option} needs --scenes"):
+        run([str(tiny_model)], str(photographs), background="background", quiet=True, **{option: "any"})
 
 
 def test_a_keras_model_has_no_card_to_write_to(small_keras: Path, photographs: Path) -> None:

@@ -36,6 +36,9 @@ FILE = click.Path(path_type=Path, dir_okay=False)
     "--placed", metavar="CUTOUTS", help="Place objects on scenes too: data with masks or boxes, or PNGs."
 )
 @click.option(
+    "--composed", metavar="CUTOUTS", help="Count every box on scenes of 2 to 5 objects too, from the same."
+)
+@click.option(
     "--scenes", type=FOLDER, help="Photographs without objects. Default: landscape/test of --data-root."
 )
 @click.option(

@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 
 from lightcam_edge.box import COMPONENTS
 from lightcam_edge.cam import Method
+from lightcam_models.evaluation.counting import DetectionTrial, Finding
+from lightcam_models.evaluation.detection_metrics import MATCH_RULES, RECALLS
 from lightcam_models.evaluation.evaluating import ModelResult, Trial
 from lightcam_models.evaluation.judging import THRESHOLDS
 from lightcam_models.evaluation.metrics import RIGHT_IOU
@@ -20,6 +22,7 @@ Fill = Callable[[Figure], None]
 
 # Told apart by people who are colour-blind too (Okabe and Ito 2008).
 METHOD_COLOURS: dict[Method, str] = {"cam": "#e69f00", "br-avgcam": "#0b84c6"}
+CLASS_COLOURS = ("#e69f00", "#0b84c6", "#009e73", "#d55e00", "#cc79a7", "#8a9299")
 COMPONENT_LINES = {"largest": "-", "all": "--"}
 DOTS_PER_INCH = 110
 PAPER_BEST_DENSITY = 25.42
@@ -147,3 +150,37 @@ def density_bars(models: Sequence[ModelResult]) -> dict[str, bytes]:
         figure.legend(loc="outside lower center", ncols=3, fontsize=8)
 
     return render(fill, (8, 1.6 + 0.7 * len(known)))
+
+
+def precision_recall_curves(trial: DetectionTrial) -> dict[str, bytes]:
+    """Precision over recall, a row a model and a column a matching rule.
+
+    A line for each class where there are few, else one for all classes ranked together.
+    """
+
+    def fill(figure: Figure) -> None:
+        rows = figure.subplots(len(trial.models), len(MATCH_RULES), squeeze=False, sharex=True, sharey=True)
+        for row, model in zip(rows, trial.models, strict=True):
+            for axes, rule in zip(row, MATCH_RULES, strict=True):
+                _precision_lines(axes, model.findings[rule])
+                mean = model.findings[rule].overall.average_precision
+                axes.set_title(f"{model.name}, {rule}: mAP {mean:.1f}%")
+            row[0].set_ylabel("precision, percent")
+        for axes in rows[-1]:
+            axes.set_xlabel("recall, percent")
+        figure.legend(
+            *rows[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=6, fontsize=8
+        )
+
+    return render(fill, (10, 0.6 + 3.2 * len(trial.models)))
+
+
+def _precision_lines(axes: Axes, finding: Finding) -> None:
+    curves = {label: rates.curve for label, rates in finding.by_class.items() if rates.curve}
+    if len(curves) > len(CLASS_COLOURS):
+        curves = {"all classes": finding.overall.curve}
+    for (label, curve), colour in zip(curves.items(), CLASS_COLOURS, strict=False):
+        axes.plot(
+            [100 * recall for recall in RECALLS], curve, drawstyle="steps-pre", color=colour, label=label
+        )
+    axes.set(xlim=(0, 100), ylim=(0, 102))

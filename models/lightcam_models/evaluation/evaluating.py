@@ -197,7 +197,7 @@ def hold_trial(
         request: seed, and whether photographs with several boxes are scored.
         progress: told how far it is.
     """
-    names = _names(models)
+    names = model_names(models)
     observed = [
         observe(model, test.shots, progress, f"{name}, {test.name}")
         for name, model in zip(names, models, strict=True)
@@ -230,7 +230,7 @@ def _refuse_other_classes(models: Sequence[Localizer]) -> None:
             )
 
 
-def _names(models: Sequence[Localizer]) -> list[str]:
+def model_names(models: Sequence[Localizer]) -> list[str]:
     """The names of the cards, or those of the files where two cards have the same."""
     names = [model.card.name for model in models]
     return names if len(set(names)) == len(names) else [str(model.model.path) for model in models]

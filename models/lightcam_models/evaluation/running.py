@@ -2,7 +2,7 @@
 
 import importlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +16,9 @@ from lightcam_edge.model_file import rewrite_card
 from lightcam_models.datasets import PetBoxes, Split
 from lightcam_models.datasets.loading import LANDSCAPE
 from lightcam_models.evaluation import calibrating
+from lightcam_models.evaluation.composed import composed_set
+from lightcam_models.evaluation.counting import DetectionTrial, hold_detection_trial
+from lightcam_models.evaluation.detection_tables import detection_summary, detection_table, detection_values
 from lightcam_models.evaluation.evaluating import (
     Request,
     Trial,
@@ -23,6 +26,7 @@ from lightcam_models.evaluation.evaluating import (
     hold_trial,
     known_boxes,
     load_model,
+    model_names,
 )
 from lightcam_models.evaluation.placed import placed_set
 from lightcam_models.evaluation.tables import calibration_text, evaluation_summary, trial_table, trial_values
@@ -45,6 +49,7 @@ def run(
     seed: int = 0,
     threads: int | None = None,
     placed: str | None = None,
+    composed: str | None = None,
     scenes: Path | None = None,
     calibrate: Literal["boxes", "no-boxes"] | None = None,
     held_out: float = 0.1,
@@ -73,15 +78,29 @@ def run(
     progress = Progress(quiet)
     trials = {"photographs": evaluate(localizers, request, progress)}
     if placed:
-        trials["placed"] = _place(localizers, placed, _scenes(scenes, data_root), request, progress)
+        trials["placed"] = _place(
+            localizers, placed, _scenes("--placed", scenes, data_root), request, progress
+        )
+    several_objects = None
+    if composed:
+        where = _scenes("--composed", scenes, data_root)
+        several_objects = _compose(localizers, composed, where, request, progress)
     if report:
-        _report_module().write_report(trials, localizers, report)
+        _report_module().write_report(trials, localizers, report, several_objects)
     if write_card:
-        _write_cards(localizers, trials)
-    if as_json:
-        values = {kind: trial_values(trial) for kind, trial in trials.items()}
-        return json.dumps(values, ensure_ascii=False)
-    return "\n\n".join(trial_table(trial) for trial in trials.values())
+        _write_cards(localizers, trials, several_objects)
+    return _json(trials, several_objects) if as_json else _text(trials, several_objects)
+
+
+def _json(trials: Mapping[str, Trial], composed: DetectionTrial | None) -> str:
+    values = {kind: trial_values(trial) for kind, trial in trials.items()}
+    values |= {"composed": detection_values(composed)} if composed else {}
+    return json.dumps(values, ensure_ascii=False)
+
+
+def _text(trials: Mapping[str, Trial], composed: DetectionTrial | None) -> str:
+    tables = [trial_table(trial) for trial in trials.values()]
+    return "\n\n".join([*tables, *([detection_table(composed)] if composed else [])])
 
 
 def _calibrate(
@@ -103,9 +122,9 @@ def _calibrate(
     )
 
 
-def _scenes(scenes: Path | None, data_root: Path | None) -> Path:
+def _scenes(option: str, scenes: Path | None, data_root: Path | None) -> Path:
     if scenes is None and data_root is None:
-        raise UsageError("--placed needs --scenes: a folder of photographs without objects")
+        raise UsageError(f"{option} needs --scenes: a folder of photographs without objects")
     return scenes or Path(data_root or ".") / LANDSCAPE / "test"
 
 
@@ -117,6 +136,21 @@ def _place(
         placed, scenes, card, progress, data_root=request.data_root, limit=request.limit, seed=request.seed
     )
     return hold_trial(localizers, test, known_boxes(request, card), request, progress)
+
+
+def _compose(
+    localizers: Sequence[Localizer], composed: str, scenes: Path, request: Request, progress: Progress
+) -> DetectionTrial:
+    test = composed_set(
+        composed,
+        scenes,
+        localizers[0].card,
+        progress,
+        data_root=request.data_root,
+        limit=request.limit,
+        seed=request.seed,
+    )
+    return hold_detection_trial(model_names(localizers), localizers, test, request.seed, progress)
 
 
 def _report_module() -> ModuleType:
@@ -134,7 +168,10 @@ def _refuse_cardless(localizers: Sequence[Localizer]) -> None:
             raise UsageError(f"{localizer.model.path} has no model card to write to: convert it first")
 
 
-def _write_cards(localizers: Sequence[Localizer], trials: dict[str, Trial]) -> None:
+def _write_cards(
+    localizers: Sequence[Localizer], trials: Mapping[str, Trial], composed: DetectionTrial | None
+) -> None:
     for number, localizer in enumerate(localizers):
         metrics = {**localizer.card.metrics, **evaluation_summary(trials, number)}
+        metrics |= {"composed": detection_summary(composed, number)} if composed else {}
         rewrite_card(localizer.model.path, replace(localizer.card, metrics=metrics))

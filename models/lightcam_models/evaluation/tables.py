@@ -36,7 +36,7 @@ def trial_table(trial: Trial) -> str:
     lines = [photographs_line(trial), *(model_line(model) for model in trial.models), ""]
     curves = curve_rows(trial)
     notes = ["", "box right when told the class (GT-known, IoU 0.5), by threshold:"] if curves else []
-    return "\n".join([*lines, *_aligned(result_rows(trial)), *notes, *_aligned(curves)])
+    return "\n".join([*lines, *aligned(result_rows(trial)), *notes, *aligned(curves)])
 
 
 def result_rows(trial: Trial) -> list[Row]:
@@ -55,11 +55,14 @@ def photographs_line(trial: Trial) -> str:
     line = f"{photographs.name}: {total} images ({counts}); digest {photographs.digest[:12]}"
     if photographs.several:
         line += f"; {photographs.several} hold several boxes"
-    if photographs.skipped:
-        more = len(photographs.skipped) - MOST_SKIPPED
-        line += f"; left out: {'; '.join(photographs.skipped[:MOST_SKIPPED])}"
-        line += f"; and {more} more" if more > 0 else ""
-    return line
+    return line + left_out(photographs.skipped)
+
+
+def left_out(skipped: Sequence[str]) -> str:
+    """The end of a line that tells what was left out; nothing where that is nothing."""
+    more = len(skipped) - MOST_SKIPPED
+    told = f"; left out: {'; '.join(skipped[:MOST_SKIPPED])}" if skipped else ""
+    return told + (f"; and {more} more" if more > 0 else "")
 
 
 def model_line(model: ModelResult) -> str:
@@ -84,18 +87,18 @@ def _model_rows(model: ModelResult) -> list[Row]:
 def _cells(measures: Measures) -> Row:
     return (
         str(measures.images),
-        _interval(measures.top1),
-        _interval(measures.called_background),
-        _interval(measures.top1_localization),
-        *(_interval(one) for one in measures.gt_known.values()),
-        _percent(measures.max_box_acc),
-        _percent(measures.max_box_acc_v2),
+        interval(measures.top1),
+        interval(measures.called_background),
+        interval(measures.top1_localization),
+        *(interval(one) for one in measures.gt_known.values()),
+        one_decimal(measures.max_box_acc),
+        one_decimal(measures.max_box_acc_v2),
     )
 
 
 def _baseline_rows(baseline: Baseline) -> list[Row]:
     def row(name: str, right: Score) -> Row:
-        at = {str(least): _interval(right) if str(least) == RIGHT else "" for least in IOU_LEVELS}
+        at = {str(least): interval(right) if str(least) == RIGHT else "" for least in IOU_LEVELS}
         return (name, str(right.images), "", "", "", *at.values(), "", "", "")
 
     return [
@@ -116,15 +119,18 @@ def curve_rows(trial: Trial) -> list[Row]:
     return [("", *(f".{round(threshold * 100):02}" for threshold in THRESHOLDS)), *rows] if rows else []
 
 
-def _percent(value: float) -> str:
+def one_decimal(value: float) -> str:
+    """A number with one decimal, or nothing for NaN."""
     return "" if math.isnan(value) else f"{value:.1f}"
 
 
-def _interval(one: Score) -> str:
+def interval(one: Score) -> str:
+    """A share in percent with half the width of its interval, or nothing where there is no image."""
     return f"{one.percent:.1f} \N{PLUS-MINUS SIGN}{(one.high - one.low) / 2:.1f}" if one.images else ""
 
 
-def _aligned(rows: Sequence[Row]) -> list[str]:
+def aligned(rows: Sequence[Row]) -> list[str]:
+    """Lines of a table, the first column to the left and the others to the right."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
 
     def line(row: Row) -> str:
@@ -166,15 +172,16 @@ def trial_values(trial: Trial) -> dict[str, Any]:
         "baselines": [asdict(baseline) for baseline in trial.baselines],
         "models": [asdict(model) for model in trial.models],
     }
-    plain: dict[str, Any] = _plain(values)
-    return plain
+    measured: dict[str, Any] = plain(values)
+    return measured
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value as JSON has it, rounded to four decimals; None for NaN."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
+        return {str(key): plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [plain(one) for one in value]
     if isinstance(value, float):
         return None if math.isnan(value) else round(value, 4)
     return value
@@ -229,10 +236,11 @@ def _measures_summary(measures: Measures) -> dict[str, Any]:
     }
     best = {"max_box_acc": measures.max_box_acc, "max_box_acc_v2": measures.max_box_acc_v2}
     return {
-        **{name: _rounded((one.percent, one.low, one.high)) for name, one in shares.items() if one.images},
+        **{name: rounded((one.percent, one.low, one.high)) for name, one in shares.items() if one.images},
         **{name: round(value, 2) for name, value in best.items() if not math.isnan(value)},
     }
 
 
-def _rounded(values: Iterable[float]) -> list[float]:
+def rounded(values: Iterable[float]) -> list[float]:
+    """Numbers rounded to two decimals."""
     return [round(value, 2) for value in values]
