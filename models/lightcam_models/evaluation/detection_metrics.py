@@ -43,8 +43,8 @@ def fitness(found: Box, truth: Box, rule: MatchRule) -> float | None:
 
     `iou-0.5` accepts an IoU of at least 0.5, and more is better (Everingham et
     al. 2010, section 4.2). `centre-in-box` accepts a box whose centre lies in the
-    true one, and nearer to its centre is better: what Edge Impulse's FOMO, which
-    finds centres and no boxes, is counted by.
+    true one, and nearer to its centre is better. It counts finders of centres
+    alike, such as Edge Impulse's FOMO, which say nothing of an object's size.
 
     Returns:
         IoU, or the distance of the centres in pixels times -1.
