@@ -2,16 +2,18 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from math import inf
 from typing import Any
 
 from lightcam_edge.box import BoxRule, Component
 from lightcam_edge.cam import METHODS, Method
+from lightcam_edge.choices import SCORINGS, Scoring
 from lightcam_edge.errors import ModelFileError
 from lightcam_edge.geometry import RESIZES, Resize
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+READABLE_VERSIONS = (1, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,10 @@ class CamSpec:
         threshold_source: where the threshold comes from, in words.
         stage: name of the layer whose output GAP averages.
         smoothing: standard deviation of a Gaussian over the map, in map cells; 0 is none.
+        score: classify the whole frame, as the paper does, or each box by the features inside it.
+        presence: with `region`, the map's value that something must reach to be an object; 0 lets
+            any positive one do.
+        presence_source: where that comes from, in words.
     """
 
     method: Method = "cam"
@@ -56,10 +62,17 @@ class CamSpec:
     threshold_source: str = "Light-CAM, J. KICS 2022: 20% of the maximum"
     stage: str = ""
     smoothing: float = 0.0
+    score: Scoring = "frame"
+    presence: float = 0.0
+    presence_source: str = ""
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise ValueError(f"method {self.method!r} is none of {', '.join(METHODS)}")
+        if self.score not in SCORINGS:
+            raise ValueError(f"score {self.score!r} is none of {', '.join(SCORINGS)}")
+        if not 0 <= self.presence < inf:
+            raise ValueError(f"presence {self.presence} is outside [0, inf)")
         if not 0 <= self.smoothing < inf:
             raise ValueError(f"smoothing {self.smoothing} is outside [0, inf)")
         self.rule()
@@ -97,8 +110,8 @@ class ModelCard:
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
-        if self.schema_version != SCHEMA_VERSION:
-            raise ValueError(f"schema_version {self.schema_version} is not {SCHEMA_VERSION}")
+        if self.schema_version not in READABLE_VERSIONS:
+            raise ValueError(f"schema_version {self.schema_version} is none of {READABLE_VERSIONS}")
         if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
             raise ValueError(f"labels {list(self.labels)} are not two or more different ones")
         if unfit := [label for label in self.labels if label.splitlines() != [label]]:
@@ -134,9 +147,13 @@ def card_from_json(text: str | bytes) -> ModelCard:
 
 
 def card_from_dict(values: Any) -> ModelCard:
-    """Validate the fields of a model card, see `card_from_json`."""
+    """Validate the fields of a model card, see `card_from_json`.
+
+    One of an earlier version is read as what it meant then, and is of this version from there on.
+    """
     try:
         card: ModelCard = _build(ModelCard, values, "card")
+        card = replace(card, schema_version=SCHEMA_VERSION)
     except (TypeError, ValueError) as error:
         raise ModelFileError(f"the model card is not valid: {error}") from error
     return card

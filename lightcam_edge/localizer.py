@@ -14,11 +14,13 @@ import numpy.typing as npt
 from lightcam_edge.box import Box, BoxRule, Component, boxes_from_map
 from lightcam_edge.cam import METHODS, Method, br_avgcam_weights, class_activation_map, smooth, upsample
 from lightcam_edge.card import CamSpec, InputSpec, ModelCard
+from lightcam_edge.choices import SCORINGS, Scoring
 from lightcam_edge.errors import ModelFileError, UsageError
 from lightcam_edge.geometry import Fit, fit_pixels
 from lightcam_edge.images import Photo, photo_from_array, photo_from_pil, read_image
 from lightcam_edge.interpreter import Backend, Interpreter, Outputs
 from lightcam_edge.model_file import DEFAULT_MODEL, ModelFile, probe, read_model
+from lightcam_edge.region import cells, region_scores
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -39,6 +41,8 @@ class Options:
         label: the class to localize, instead of the one with the highest score.
         max_boxes: how many boxes at most; 0 means all.
         min_score: no box where the class scores less, in [0, 1].
+        score: classify the whole `frame`, or the `region` of each box.
+        presence: value of the map that an object must reach where regions are scored, 0 or more.
 
     Raises:
         ValueError: if a value is none of its choices, or out of range.
@@ -50,10 +54,16 @@ class Options:
     label: str | None = None
     max_boxes: int = 1
     min_score: float = 0.0
+    score: Scoring | None = None
+    presence: float | None = None
 
     def __post_init__(self) -> None:
         if self.method not in (None, *METHODS):
             raise ValueError(f"method {self.method!r} is none of {', '.join(METHODS)}")
+        if self.score not in (None, *SCORINGS):
+            raise ValueError(f"score {self.score!r} is none of {', '.join(SCORINGS)}")
+        if self.presence is not None and not self.presence >= 0:
+            raise ValueError(f"presence {self.presence} is negative")
         if self.max_boxes < 0:
             raise ValueError(f"max_boxes {self.max_boxes} is negative")
         if not 0 <= self.min_score <= 1:
@@ -78,7 +88,8 @@ class Localization:
         class_index: the class localized: the one with the highest score, or the one asked for.
         label: its label.
         score: its score, in [0, 1].
-        scores: (C,) softmax.
+        scores: (C,) softmax, of the first box's region where regions are scored and there is one,
+            else of the frame.
         detections: best first; empty where the class is the background.
         cam: (h, w) activation map over the model's input frame, as it was thresholded.
         fit: how the image lies in the input frame.
@@ -204,13 +215,16 @@ class Localizer:
         except ValueError as error:
             raise UsageError(str(error)) from error
         self.method: Method = options.method or cam.method
+        self.scoring: Scoring = options.score or cam.score
+        self.presence = cam.presence if options.presence is None else options.presence
         self.options = options
         self._wanted = None if options.label is None else self._class_index(options.label)
         self._weights = self.interpreter.gap_weights
+        self._background = self.card.background.index if self.card.background else None
         if self.method == "br-avgcam":
-            if self.card.background is None:
+            if self._background is None:
                 raise UsageError("br-avgcam needs a model with a background class: use --method cam")
-            self._br_avgcam = br_avgcam_weights(self._weights, self.card.background.index)
+            self._br_avgcam = br_avgcam_weights(self._weights, self._background)
 
     def _class_index(self, label: str) -> int:
         if label not in self.card.labels:
@@ -283,30 +297,71 @@ class Localizer:
         """Find class and boxes in what the network said: the half of `localize` that the options rule."""
         stopwatch = stopwatch or Stopwatch()
         class_index = int(outputs.scores.argmax()) if self._wanted is None else self._wanted
-        cam = self._activation_map(outputs.features, class_index)
+        by_region = self.scoring == "region"
+        cam = self._activation_map(outputs, self._mapped(outputs.scores) if by_region else class_index)
         stopwatch.lap("cam")
-        score = float(outputs.scores[class_index])
-        boxes = self._boxes(cam, fit) if self._shows(class_index, score) else []
-        label = self.card.labels[class_index]
-        detections = tuple(Detection(box, class_index, label, score) for box in boxes)
+        scores = outputs.scores
+        if by_region:
+            detections, scores = self._by_region(cam, fit, outputs)
+            class_index = detections[0].class_index if detections else self._nothing(scores)
+        else:
+            detections = self._by_frame(cam, fit, class_index, float(scores[class_index]))
         stopwatch.lap("box")
         return Localization(
-            class_index, label, score, outputs.scores, detections, cam, fit, stopwatch.total()
+            class_index,
+            self.card.labels[class_index],
+            float(scores[class_index]),
+            scores,
+            tuple(detections),
+            cam,
+            fit,
+            stopwatch.total(),
         )
 
-    def _activation_map(self, features: Float32, class_index: int) -> Float32:
+    def _activation_map(self, outputs: Outputs, class_index: int) -> Float32:
         if self.method == "br-avgcam":
-            cam = np.asarray(features @ self._br_avgcam, np.float32)
+            cam = np.asarray(outputs.features @ self._br_avgcam, np.float32)
         else:
-            cam = class_activation_map(features, self._weights, class_index)
+            cam = class_activation_map(outputs.features, self._weights, class_index)
         return smooth(cam, self.card.cam.smoothing)
 
-    def _shows(self, class_index: int, score: float) -> bool:
-        background = self.card.background
-        is_background = background is not None and class_index == background.index
-        return not is_background and score >= self.options.min_score
-
-    def _boxes(self, cam: Float32, fit: Fit) -> list[Box]:
+    def _by_frame(self, cam: Float32, fit: Fit, class_index: int, score: float) -> list[Detection]:
+        """Boxes of the frame's class; none where that is the background."""
+        if class_index == self._background or score < self.options.min_score:
+            return []
         boxes = boxes_from_map(upsample(cam, self.input_hw), self.rule, self.options.max_boxes)
+        label = self.card.labels[class_index]
         found = (fit.to_image(box) for box in boxes)
-        return [box for box in found if box.area > 0]
+        return [Detection(box, class_index, label, score) for box in found if box.area > 0]
+
+    def _by_region(self, cam: Float32, fit: Fit, outputs: Outputs) -> tuple[list[Detection], Float32]:
+        """Boxes with a class each, and the scores of the first one, or the frame's if there is none."""
+        detections: list[Detection] = []
+        scores = outputs.scores
+        for box in boxes_from_map(upsample(cam, self.input_hw), self.rule, max_boxes=0):
+            part = cells(box, self.input_hw, (cam.shape[0], cam.shape[1]))
+            if self._wanted is None and cam[part].max() < self.presence:
+                continue
+            own = region_scores(outputs.features[part], self._weights, self.interpreter.gap_bias)
+            class_index = int(own.argmax()) if self._wanted is None else self._wanted
+            score, in_image = float(own[class_index]), fit.to_image(box)
+            if class_index == self._background or score < self.options.min_score or not in_image.area:
+                continue
+            scores = scores if detections else own
+            detections.append(Detection(in_image, class_index, self.card.labels[class_index], score))
+            if len(detections) == self.options.max_boxes:
+                break
+        return detections, scores
+
+    def _mapped(self, scores: Float32) -> int:
+        """The class whose CAM shows the regions: the one asked for, or the best that is an object."""
+        if self._wanted is not None:
+            return self._wanted
+        order = scores.argsort()[::-1]
+        return int(order[0] if order[0] != self._background else order[1])
+
+    def _nothing(self, scores: Float32) -> int:
+        """The class of a frame in which no region is an object."""
+        if self._wanted is not None:
+            return self._wanted
+        return int(scores.argmax()) if self._background is None else self._background

@@ -16,6 +16,7 @@ KEYS = (
     "scores",
     "boxes",
     "method",
+    "score_by",
     "threshold",
     "model",
     "latency_ms",
@@ -37,6 +38,7 @@ def found_record(frame: Frame, found: Localization, localizer: Localizer) -> dic
         "scores": scores,
         "boxes": [_box(detection) for detection in found.detections],
         "method": localizer.method,
+        "score_by": localizer.scoring,
         "threshold": localizer.rule.threshold,
         "model": {"name": card.name, "sha256": card.sha256},
         "latency_ms": {stage: round(ms, 3) for stage, ms in found.latency_ms.items()},
@@ -74,12 +76,19 @@ def found_line(frame: Frame, found: Localization, localizer: Localizer) -> str:
 def _what(found: Localization, localizer: Localizer) -> str:
     scored = f"{found.label} {found.score:.2f}"
     if found.detections:
-        boxes = [detection.box for detection in found.detections]
-        corners = " ".join(f"{box.x0:.0f},{box.y0:.0f}..{box.x1:.0f},{box.y1:.0f}" for box in boxes)
-        return f"{scored}  {'box' if len(boxes) == 1 else 'boxes'} {corners}"
+        same = {(detection.label, detection.score) for detection in found.detections}
+        if len(same) == 1:
+            boxes = [_corners(detection) for detection in found.detections]
+            return f"{scored}  {'box' if len(boxes) == 1 else 'boxes'} {' '.join(boxes)}"
+        return "  ".join(f"{one.label} {one.score:.2f}  box {_corners(one)}" for one in found.detections)
     background = localizer.card.background
     if background is not None and found.class_index == background.index:
         return f"nothing ({scored})"
     if found.score < localizer.options.min_score:
         return f"nothing ({scored} is below {localizer.options.min_score:g})"
     return f"{scored}  no box"
+
+
+def _corners(detection: Detection) -> str:
+    box = detection.box
+    return f"{box.x0:.0f},{box.y0:.0f}..{box.x1:.0f},{box.y1:.0f}"

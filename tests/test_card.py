@@ -17,7 +17,7 @@ CARD = ModelCard(
     labels=("cat", "dög", "background"),
     input=InputSpec(48, 64, "letterbox"),
     background=Background(2, "background"),
-    cam=CamSpec("br-avgcam", 0.3, "all", "guess", "relu5", 1.5),
+    cam=CamSpec("br-avgcam", 0.3, "all", "guess", "relu5", 1.5, "region", 2.5, "scenes"),
     parameters=7,
     macs=9,
     metrics={"top1": 0.5},
@@ -45,6 +45,16 @@ def test_least_card_has_the_papers_rule() -> None:
     assert card.input.resize == "squash"
 
 
+def test_a_card_of_the_first_version_scores_the_frame_and_is_written_as_the_second() -> None:
+    values = json.loads(CARD.to_json())
+    first = values | {"schema_version": 1, "cam": {"method": "br-avgcam", "threshold": 0.3}}
+
+    card = card_from_dict(first)
+
+    assert (card.cam.score, card.cam.presence) == ("frame", 0)
+    assert card.schema_version == 2
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -67,10 +77,12 @@ def test_least_card_has_the_papers_rule() -> None:
         ({"cam": {"threshold": "0.3"}}, "not float"),
         ({"cam": {"smoothing": float("nan")}}, "outside"),
         ({"cam": {"method": "gradcam"}}, "none of cam"),
+        ({"cam": {"score": "cell"}}, "none of frame, region"),
+        ({"cam": {"presence": -0.1}}, "outside"),
         ({"cam": {"component": ["all"]}}, "none of"),
         ({"cam": {"tresholds": 0.3}}, "unknown fields tresholds"),
         ({"metrics": [1]}, "not an object"),
-        ({"schema_version": 2}, "is not 1"),
+        ({"schema_version": 3}, "is none of"),
         ({"extra": 1}, "unknown fields extra"),
     ],
 )

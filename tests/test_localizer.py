@@ -89,6 +89,67 @@ def test_the_background_has_no_box(localizer: Localizer) -> None:
     assert found.detections == ()
 
 
+SMALL_RED, SMALL_BLUE = Box(36, 16, 60, 24), Box(108, 40, 120, 56)
+
+
+def test_a_small_thing_is_named_by_its_region_where_the_frame_sees_none(localizer: Localizer) -> None:
+    pixels = scene((64, 144), (SMALL_RED, RED))
+    by_frame = localizer(pixels, "rgb")
+    localizer.set_options(Options(score="region"))
+    try:
+        by_region = localizer(pixels, "rgb")
+    finally:
+        localizer.set_options(Options())
+
+    assert (by_frame.label, boxes(by_frame)) == ("background", [])
+    assert (by_region.label, boxes(by_region)) == ("red", [SMALL_RED])
+    assert by_region.scores.tolist() == pytest.approx(softmax(40, -10, 2 - 10), abs=1e-4)
+    assert by_region.score == by_region.detections[0].score
+
+
+def test_every_region_has_a_class_of_its_own(tiny_model: Path) -> None:
+    everything = Localizer(tiny_model, threads=1, options=Options(score="region", max_boxes=0))
+
+    found = everything(scene((64, 144), (SMALL_RED, RED), (SMALL_BLUE, BLUE)), "rgb")
+
+    assert [(one.label, one.box) for one in found.detections] == [("red", SMALL_RED), ("blue", SMALL_BLUE)]
+    assert found.label == "red"
+
+
+def test_what_stays_below_the_presence_is_nothing(make_tiny_model: Callable[..., Path]) -> None:
+    # a cell of pure red is 25 on the BR-AvgCAM map
+    spec = CamSpec("br-avgcam", 0.5, score="region", presence=26)
+    localizer = Localizer(make_tiny_model("presence", cam=spec), threads=1)
+    pixels = scene((64, 144), (SMALL_RED, RED))
+
+    found = localizer(pixels, "rgb")
+    localizer.set_options(Options(presence=24))
+    nearer = localizer(pixels, "rgb")
+    localizer.set_options(Options(label="red"))
+    told = localizer(pixels, "rgb")
+
+    assert (found.label, found.detections) == ("background", ())
+    assert found.score == found.scores[2]
+    assert (nearer.label, boxes(nearer)) == ("red", [SMALL_RED])
+    assert (told.label, boxes(told)) == ("red", [SMALL_RED])
+
+
+def test_regions_scored_by_cam_are_those_of_the_likeliest_object(tiny_model: Path) -> None:
+    localizer = Localizer(tiny_model, threads=1, options=Options(score="region", method="cam"))
+
+    found = localizer(scene((64, 144), (SMALL_BLUE, BLUE)), "rgb")
+
+    assert (found.label, boxes(found)) == ("blue", [SMALL_BLUE])
+
+
+def test_a_region_below_the_least_score_has_no_box(tiny_model: Path) -> None:
+    localizer = Localizer(tiny_model, threads=1, options=Options(score="region", min_score=1.0))
+
+    found = localizer(scene((64, 144), (SMALL_RED, (250, 225, 225))), "rgb")
+
+    assert (found.label, found.detections) == ("background", ())
+
+
 def test_paths_pillow_images_and_arrays_give_the_same(localizer: Localizer, tmp_path: Path) -> None:
     pixels = scene((64, 144), (Box(36, 16, 72, 40), BLUE))
     Image.fromarray(pixels).save(tmp_path / "photo.png")
@@ -191,6 +252,8 @@ def test_a_card_of_another_network_is_refused(make_tiny_model: Callable[..., Pat
     ("values", "message"),
     [
         ({"method": "gradcam"}, "none of cam, br-avgcam"),
+        ({"score": "cell"}, "none of frame, region"),
+        ({"presence": -1.0}, "negative"),
         ({"max_boxes": -1}, "max_boxes -1 is negative"),
         ({"min_score": 1.5}, r"min_score 1.5 is outside \[0, 1\]"),
     ],

@@ -93,7 +93,7 @@ def test_a_json_line_has_every_field_of_the_contract(run: Callable[..., Result],
     assert card is not None
     assert list(record) == [
         *("source", "frame", "image_hw", "label", "class_index", "score", "scores", "boxes"),
-        *("method", "threshold", "model", "latency_ms", "error"),
+        *("method", "score_by", "threshold", "model", "latency_ms", "error"),
     ]
     latency = record.pop("latency_ms")
     scores = record.pop("scores")
@@ -106,6 +106,7 @@ def test_a_json_line_has_every_field_of_the_contract(run: Callable[..., Result],
         "class_index": 0,
         "boxes": [{**BOX, "label": "red", "score": score}],
         "method": "br-avgcam",
+        "score_by": "frame",
         "threshold": 0.5,
         "model": {"name": "tiny", "sha256": card.sha256},
         "error": None,
@@ -116,6 +117,19 @@ def test_a_json_line_has_every_field_of_the_contract(run: Callable[..., Result],
     assert sum(scores.values()) == pytest.approx(1, abs=1e-3)
     assert isinstance(latency, dict)
     assert list(latency) == ["decode", "preprocess", "inference", "cam", "box", "total"]
+
+
+def test_each_region_is_listed_with_its_own_class(run: Callable[..., Result]) -> None:
+    pixels = scene()
+    pixels[16:32, 96:120] = (0, 0, 255)
+    save("both.png", pixels)
+
+    result = run("both.png", "--score", "region", "--max-boxes", "0")
+    (record,) = records(run("both.png", "--score", "region", "--max-boxes", "0", "--json"))
+
+    assert result.stdout.count("  box ") == 2
+    assert [box["label"] for box in record["boxes"]] == ["red", "blue"]
+    assert record["score_by"] == "region"
 
 
 def test_the_backgrounds_json_line_has_no_box(run: Callable[..., Result]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from lightcam_edge.choices import COMPONENTS, METHODS
+from lightcam_edge.choices import COMPONENTS, METHODS, SCORINGS
 from lightcam_edge.errors import RuntimeMissingError
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -24,6 +24,8 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--method", type=click.Choice(METHODS), help="Default: the model card's.")
 @click.option("--threshold", type=click.FloatRange(0, 1, max_open=True), help="Default: the model card's.")
 @click.option("--component", type=click.Choice(COMPONENTS), help="Default: the model card's.")
+@click.option("--score", type=click.Choice(SCORINGS), help="Classify frames or regions. Default: the card's.")
+@click.option("--presence", type=click.FloatRange(0), help="Least peak of a region. Default: the card's.")
 @click.option("--several", is_flag=True, help="Score photographs with several boxes too, by the best match.")
 @click.option(
     "--pet-boxes",

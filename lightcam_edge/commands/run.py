@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lightcam_edge.choices import BACKENDS, COMPONENTS, METHODS, OVERLAYS
+from lightcam_edge.choices import BACKENDS, COMPONENTS, METHODS, OVERLAYS, SCORINGS
 from lightcam_edge.errors import UsageError
 
 if TYPE_CHECKING:
@@ -28,6 +28,16 @@ if TYPE_CHECKING:
     "--component",
     type=click.Choice(COMPONENTS),
     help="Box each connected part, the largest first, or all parts together. Default: the model card's.",
+)
+@click.option(
+    "--score",
+    type=click.Choice(SCORINGS),
+    help="Classify the whole frame, or the region of each box. Default: the model card's.",
+)
+@click.option(
+    "--presence",
+    type=click.FloatRange(0),
+    help="Value of the map that an object must reach where regions are scored. Default: the model card's.",
 )
 @click.option("--class", "label", metavar="LABEL", help="Find this class, whatever scores highest.")
 @click.option(
@@ -90,7 +100,7 @@ def _localizer(options: dict[str, Any]) -> "Localizer":
     from lightcam_edge.localizer import Localizer, Options
     from lightcam_edge.model_file import DEFAULT_MODEL
 
-    names = ("method", "threshold", "component", "label", "max_boxes", "min_score")
+    names = ("method", "threshold", "component", "label", "max_boxes", "min_score", "score", "presence")
     return Localizer(
         options["model"] or DEFAULT_MODEL,
         threads=options["threads"],

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from lightcam_edge.box import Component
 from lightcam_edge.cam import Method
+from lightcam_edge.choices import Scoring
 from lightcam_edge.errors import InputError
 from lightcam_edge.localizer import Localizer
 from lightcam_models.evaluation.detecting import PictureSet, Sighting, detect
@@ -105,6 +106,8 @@ class ModelFindings:
         method: in use.
         threshold: share of the map's maximum that counts.
         component: component rule.
+        scoring: whether the frame is classified, or the region of each box.
+        presence: value of the map that an object must reach where regions are.
         boxes_per_image: mean number of boxes.
         images_by_boxes: how many pictures got so many boxes.
         findings: by matching rule.
@@ -116,6 +119,8 @@ class ModelFindings:
     method: Method
     threshold: float
     component: Component
+    scoring: Scoring
+    presence: float
     boxes_per_image: float
     images_by_boxes: Mapping[int, int]
     findings: Mapping[MatchRule, Finding]
@@ -197,6 +202,8 @@ def count_findings(name: str, model: Localizer, seen: Sequence[Sighting], seed: 
         model.method,
         model.rule.threshold,
         model.rule.component,
+        model.scoring,
+        model.presence,
         float(np.mean(boxes)),
         dict(sorted(Counter(boxes).items())),
         {rule: count(matched(seen, rule), model.card.labels, seed) for rule in MATCH_RULES},

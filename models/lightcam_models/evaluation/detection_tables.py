@@ -17,6 +17,7 @@ from lightcam_models.evaluation.tables import (
     one_decimal,
     plain,
     rounded,
+    scoring_words,
 )
 
 HEAD = ("", "objects", "precision", "recall", "F1", "mAP")
@@ -43,6 +44,7 @@ def pictures_line(trial: DetectionTrial) -> str:
 def boxes_line(model: ModelFindings) -> str:
     """How a model boxes, and how many boxes it draws, in a line."""
     rule = f"{model.method}, {model.threshold:.0%} of the maximum, {model.component}"
+    rule += f", {scoring_words(model.scoring, model.presence)}"
     counts = ", ".join(f"{boxes} in {images}" for boxes, images in model.images_by_boxes.items())
     return f"{model.name}: {rule}; {model.boxes_per_image:.2f} boxes an image ({counts} images)"
 
@@ -102,6 +104,7 @@ def detection_summary(trial: DetectionTrial, number: int) -> dict[str, Any]:
         "method": model.method,
         "threshold": model.threshold,
         "component": model.component,
+        "score_by": model.scoring,
         "boxes_per_image": round(model.boxes_per_image, 2),
         **{rule: _finding_summary(finding) for rule, finding in model.findings.items()},
     }

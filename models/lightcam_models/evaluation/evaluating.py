@@ -9,6 +9,7 @@ from pathlib import Path
 from lightcam_edge.box import Component
 from lightcam_edge.cam import Method
 from lightcam_edge.card import ModelCard
+from lightcam_edge.choices import Scoring
 from lightcam_edge.errors import RuntimeMissingError, UsageError
 from lightcam_edge.localizer import Localizer, Options
 from lightcam_models.datasets import Dataset, PetBoxes, Split, load_dataset
@@ -74,6 +75,8 @@ class ModelResult:
         threshold: share of the map's maximum that counts, by the card or the caller.
         component: component rule, by the card or the caller.
         threshold_source: where the card has it from.
+        scoring: whether the frame is classified, or the region of each box.
+        presence: value of the map that an object must reach where regions are.
         verdicts: by method.
         density: top-1 localization in percent per million parameters, by method; empty if not known.
     """
@@ -88,6 +91,8 @@ class ModelResult:
     threshold: float
     component: Component
     threshold_source: str
+    scoring: Scoring
+    presence: float
     verdicts: Mapping[Method, Verdict]
     density: Mapping[Method, float]
 
@@ -261,6 +266,8 @@ def judge_model(
         model.rule.threshold,
         model.rule.component,
         card.cam.threshold_source if model.options.threshold is None else "chosen on the command line",
+        model.scoring,
+        model.presence,
         verdicts,
         density,
     )

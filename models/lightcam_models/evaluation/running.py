@@ -10,6 +10,7 @@ from typing import Literal
 
 from lightcam_edge.box import Component
 from lightcam_edge.cam import Method
+from lightcam_edge.choices import Scoring
 from lightcam_edge.errors import RuntimeMissingError, UsageError
 from lightcam_edge.localizer import Localizer, Options
 from lightcam_edge.model_file import rewrite_card
@@ -43,6 +44,8 @@ def run(
     method: Method | None = None,
     threshold: float | None = None,
     component: Component | None = None,
+    score: Scoring | None = None,
+    presence: float | None = None,
     several: bool = False,
     pet_boxes: PetBoxes = "body",
     limit: int | None = None,
@@ -63,7 +66,7 @@ def run(
     Raises:
         UsageError: if the options contradict each other, or do not suit the models or the data.
     """
-    options = Options(method=method, threshold=threshold, component=component)
+    options = Options(method=method, threshold=threshold, component=component, score=score, presence=presence)
     localizers = [load_model(name, options, threads) for name in models]
     if report:
         _report_module()

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from lightcam_edge.box import COMPONENTS
+from lightcam_edge.choices import Scoring
 from lightcam_models.evaluation.calibrating import Calibration, Choice
 from lightcam_models.evaluation.evaluating import ModelResult, Trial
 from lightcam_models.evaluation.judging import THRESHOLDS, Baseline, Measures
@@ -70,7 +71,13 @@ def model_line(model: ModelResult) -> str:
     size = f"{model.parameters / 1e6:.2f} M parameters, {model.macs / 1e6:.0f} M multiply-accumulates"
     height, width = model.input_hw
     rule = f"{model.shipped}, {model.threshold:.0%} of the maximum, {model.component}"
+    rule += f", {scoring_words(model.scoring, model.presence)}"
     return f"{model.name}: {size}, {width}x{height}; {rule} ({model.threshold_source})"
+
+
+def scoring_words(scoring: Scoring, presence: float) -> str:
+    """How classes are scored, in words."""
+    return f"scored by region, present above {presence:.2f}" if scoring == "region" else "scored by frame"
 
 
 def _model_rows(model: ModelResult) -> list[Row]:
@@ -213,6 +220,7 @@ def _trial_summary(trial: Trial, number: int) -> dict[str, Any]:
         "method": model.shipped,
         "threshold": model.threshold,
         "component": model.component,
+        "score_by": model.scoring,
         **_measures_summary(verdict.overall),
         **({"by_class": classes} if len(classes) <= MOST_CLASSES else {}),
         **({"by_group": groups} if groups else {}),
