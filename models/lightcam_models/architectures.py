@@ -22,7 +22,7 @@ from lightcam_models.pretrained import Array
 LIGHT_CAM_FILTERS = (32, 64, 128, 256, 512)
 IMAGENET_MEAN_RGB = (123.68, 116.779, 103.939)
 
-_NOT_OPTIONS = ("image", "application", "scaling")
+_NOT_OPTIONS = ("image", "application", "scaling", "variant")
 
 Weights = Literal["default", "imagenet"] | Path | None
 
@@ -267,19 +267,25 @@ ARCHITECTURES = {
 }
 
 
-def imagenet_classifier(input_size: int = 224, *, dilated: bool = True) -> keras.Model:
-    """The full EfficientNet-Lite0 with its 1,000 ImageNet classes, ending in GAP and dense as all do here.
+def imagenet_classifier(
+    variant: int = 0, input_size: int | None = None, *, dilated: bool = True
+) -> keras.Model:
+    """A full EfficientNet-Lite with its 1,000 ImageNet classes, ending in GAP and dense as all do here.
 
     Args:
-        input_size: height and width in pixels.
+        variant: 0 or 2.
+        input_size: height and width in pixels; the variant's own if None.
         dilated: a map of 1/16 of the image, or the original's of 1/32.
 
     Raises:
         RuntimeMissingError: if the package with the weights is not installed.
     """
-    return build_model(
-        "lite", 1000, input_size=input_size, blocks=len(efficientnet_lite.BLOCKS), dilated=dilated
-    )
+    size = input_size or efficientnet_lite.IMAGENET_SIZES[variant]
+    image = keras.Input((size, size, 3), name="image")
+    features = efficientnet_lite.stage(image, dilated=dilated, variant=variant)
+    model = keras.Model(image, _scores(features, 1000, 0.0), name=f"efficientnet-lite{variant}")
+    efficientnet_lite.load_imagenet(model, variant)
+    return model
 
 
 def parameter_count(model: keras.Model) -> int:

