@@ -32,7 +32,7 @@ def test_crops_flip_about_half_the_time(view: View, rng: np.random.Generator) ->
 def test_a_pasted_object_is_where_its_mask_says(view: View, rng: np.random.Generator) -> None:
     scene = View(np.full((256, 256, 3), 50, np.uint8), np.zeros((128, 128), np.uint8))
     for _ in range(20):
-        placed = paste(view, scene, HOW, rng)
+        placed = paste(view, scene, HOW.paste_side, rng)
         bright = placed.pixels[::2, ::2, 0] > 125
         assert bright.any()
         assert np.mean(bright == (placed.mask > 127)) > 0.97
@@ -43,9 +43,25 @@ def test_a_pasted_object_is_where_its_mask_says(view: View, rng: np.random.Gener
 def test_a_pasted_object_keeps_to_the_sides_asked_for(view: View, rng: np.random.Generator) -> None:
     view = View(view.pixels, np.full_like(view.mask, 255))
     scene = View(np.zeros((256, 256, 3), np.uint8), np.zeros((128, 128), np.uint8))
-    sides = [np.sqrt((paste(view, scene, HOW, rng).mask > 0).mean()) for _ in range(100)]
+    sides = [np.sqrt((paste(view, scene, HOW.paste_side, rng).mask > 0).mean()) for _ in range(100)]
     assert HOW.paste_side[0] - 0.02 < min(sides)
     assert max(sides) < HOW.paste_side[1] + 0.02
+
+
+def test_what_lies_on_a_scene_already_stays_marked(view: View, rng: np.random.Generator) -> None:
+    scene = View(np.full((256, 256, 3), 50, np.uint8), np.zeros((128, 128), np.uint8))
+    first = paste(view, scene, (0.3, 0.3), rng)
+    both = paste(view, first, (0.3, 0.3), rng)
+    assert (both.mask >= first.mask).all()
+    assert both.mask.sum() > first.mask.sum()
+
+
+def test_what_is_probably_background_is_not_cut_out(view: View, rng: np.random.Generator) -> None:
+    scene = View(np.full((256, 256, 3), 50, np.uint8), np.zeros((128, 128), np.uint8))
+    unsure = View(view.pixels, np.full_like(view.mask, 70))
+    placed = paste(unsure, scene, (0.5, 0.5), rng)
+    assert np.array_equal(placed.pixels, scene.pixels)
+    assert not placed.mask.any()
 
 
 def test_looks_change_the_pixels_but_not_the_size(view: View, rng: np.random.Generator) -> None:

@@ -13,7 +13,7 @@ TARGETS = np.array([0, 0, 1, 1, 2, 2, 2], np.int64)
 
 
 def batches(
-    augmentation: Augmentation | None = None, masks: np.ndarray | None = None, **changes: int
+    augmentation: Augmentation | None = None, masks: np.ndarray | None = None, **changes: object
 ) -> Batches:
     pixels = np.broadcast_to(np.arange(7, dtype=np.uint8)[:, None, None, None] * 30, (7, 256, 256, 3))
     settings = {"size": 64, "batch_size": 3, "map_side": 4, "seed": 5, **changes}
@@ -47,6 +47,21 @@ def test_masks_reach_the_map_and_scenes_have_none() -> None:
     assert known["foreground"][0].tolist() == [[1] * 4, [1] * 4, [0] * 4, [0] * 4]
     served = batches(masks=masks)
     assert not served[2][1]["foreground"].any()
+
+
+def test_a_scene_with_objects_of_both_classes_is_told_as_both() -> None:
+    masks = np.zeros((7, 128, 128), np.uint8)
+    masks[:4, 32:96, 32:96] = 255
+    crowded = Augmentation(paste=1.0, several=1.0)
+    soft = np.tile(np.float32([0.7, 0.2, 0.1]), (7, 1))
+    served = batches(crowded, masks=masks, batch_size=7, soft_targets=soft)[0][1]
+
+    mixed = served["single"] == 0
+    assert mixed.any()
+    assert (served["targets"][mixed] > 0).sum(axis=1).tolist() == [2] * int(mixed.sum())
+    assert np.array_equal(served["teacher"][mixed], served["targets"][mixed])
+    assert np.allclose(served["teacher"][~mixed], soft[0])
+    assert served["targets"].sum(axis=1) == pytest.approx(1)
 
 
 def test_photographs_are_decoded_once_and_broken_ones_left_out(

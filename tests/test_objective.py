@@ -18,6 +18,7 @@ def known(targets: list[int], foreground: float, cells: int = 16) -> dict[str, n
     return {
         "targets": one_hot,
         "teacher": one_hot,
+        "single": np.ones(len(targets), np.float32),
         "weights": np.ones(len(targets), np.float32),
         "foreground": np.full((len(targets), cells, cells), foreground, np.float32),
     }
@@ -72,3 +73,20 @@ def test_the_loss_is_the_sum_of_its_two_cross_entropies(network: keras.Model) ->
 
     # a map of zeros lies 0.2 below the cut, and the mask says foreground
     assert loss == pytest.approx(np.log(3) + 2 * np.log(1 + np.exp(0.2)), abs=1e-5)
+
+
+def test_the_foreground_is_classified_by_its_own_features(
+    network: keras.Model, rng: np.random.Generator
+) -> None:
+    model = Localizing(network, background=2, mask_weight=1.0, region_weight=1.0)
+    features = rng.standard_normal((2, 4, 4, 8)).astype(np.float32)
+    foreground = np.zeros((2, 4, 4), np.float32)
+    foreground[0, 1, 2:] = 1.0
+    heights = np.zeros((2, 4, 4), np.float32)
+    heights[1, 3, 0] = 100.0  # where no foreground is known, the highest place of the map stands in
+
+    logits = keras.ops.convert_to_numpy(model.region_logits(features, foreground, heights))
+
+    kernel, bias = (keras.ops.convert_to_numpy(w) for w in (model.dense.kernel, model.dense.bias))
+    np.testing.assert_allclose(logits[0], features[0, 1, 2:].mean(axis=0) @ kernel + bias, atol=1e-5)
+    np.testing.assert_allclose(logits[1], features[1, 3, 0] @ kernel + bias, atol=1e-5)

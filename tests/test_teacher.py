@@ -1,9 +1,24 @@
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 
 from lightcam_edge.box import BoxRule
-from lightcam_models.teacher import calibrate, fit_linear_classifier, refine, teach_from_imagenet
+from lightcam_edge.errors import InputError, UsageError
+from lightcam_models.progress import Progress
+from lightcam_models.teacher import (
+    Lesson,
+    calibrate,
+    fit_linear_classifier,
+    presence,
+    read_lesson,
+    refine,
+    teach,
+    teach_from_imagenet,
+)
+
+QUIET = Progress(quiet=True)
 
 
 def blob(side: int, x: float, y: float, radius: float) -> np.ndarray:
@@ -43,7 +58,7 @@ def test_a_map_without_a_peak_marks_nothing(value: float) -> None:
 def test_calibration_finds_the_threshold_that_made_the_masks() -> None:
     cams = np.stack([blob(14, 0.4, 0.5, 0.2), blob(14, 0.6, 0.5, 0.15)])
     masks = np.stack([(cv2.resize(cam, (128, 128)) > 0.6 * cam.max()).astype(np.uint8) * 255 for cam in cams])
-    rule, agreement = calibrate(cams, masks, 224)
+    rule, agreement = calibrate(cams, masks, (224, 224))
     assert rule == BoxRule(0.6, "largest")
     assert agreement > 0.9
 
@@ -60,4 +75,43 @@ def test_the_imagenet_network_marks_the_object_and_leaves_scenes_empty() -> None
     assert lesson.masks[:2].reshape(2, -1).max(axis=1).min() > 100
     assert not lesson.masks[2:].any()
     np.testing.assert_allclose(lesson.scores.sum(axis=1), 1, atol=1e-5)
-    assert set(told) == {"reading", "marking"}
+    assert set(told) == {"reading", "marking 1/3", "marking 2/3", "marking 3/3", "carrying masks to edges"}
+
+
+def test_a_lesson_is_found_again_by_the_names_of_its_photographs(tmp_path: Path) -> None:
+    masks = np.arange(3, dtype=np.uint8)[:, None, None] * np.ones((1, 2, 2), np.uint8)
+    scores = np.eye(3, dtype=np.float32)
+    Lesson(masks, scores).save(tmp_path / "lesson.npz", ["a", "b", "c"])
+
+    lesson = read_lesson(tmp_path / "lesson.npz", ["c", "a"])
+
+    assert lesson.masks[:, 0, 0].tolist() == [2, 0]
+    assert lesson.scores.tolist() == [[0, 0, 1], [1, 0, 0]]
+    with pytest.raises(UsageError, match="made for other photographs"):
+        read_lesson(tmp_path / "lesson.npz", ["d"])
+    (tmp_path / "lesson.npz").write_bytes(b"PK")
+    with pytest.raises(InputError, match="cannot read the lesson"):
+        read_lesson(tmp_path / "lesson.npz", ["a"])
+
+
+def test_presence_is_what_nearly_all_scenes_stay_below() -> None:
+    cams = np.zeros((100, 2, 2), np.float32)
+    cams[:, 1, 1] = np.arange(100) / 10
+    assert presence(cams) == pytest.approx(9.801)
+    assert presence(-np.ones((3, 2, 2), np.float32)) == 0
+
+
+def test_a_model_file_teaches_by_its_own_rule(tiny_model: Path) -> None:
+    pixels = np.full((2, 64, 64, 3), 128, np.uint8)
+    pixels[0, 16:32, 8:24] = (255, 0, 0)
+    labels = ("red", "blue", "background")
+
+    lesson = teach(pixels, np.array([0, 2]), ["a", "b"], labels, 2, [str(tiny_model)], QUIET)
+
+    inside = lesson.masks[0, 40:56, 24:40]
+    assert inside.min() > 200
+    assert np.median(lesson.masks[0]) < 60
+    assert not lesson.masks[1].any()
+    assert lesson.scores.argmax(axis=1).tolist()[1] == 2
+    with pytest.raises(UsageError, match="knows red, blue, background, not cat, dog"):
+        teach(pixels, np.array([0, 1]), ["a", "b"], ("cat", "dog"), None, [str(tiny_model)], QUIET)

@@ -121,7 +121,7 @@ def test_a_training_that_was_cut_off_goes_on_and_ends_the_same(folder: Path, tmp
 
 def test_a_network_teaches_another_where_the_objects_are(folder: Path, tmp_path: Path) -> None:
     first = training.train(plain_order(folder, tmp_path / "first"), progress=Progress(quiet=True))
-    order = plain_order(folder, tmp_path / "second", teachers=(first,), backbone=first)
+    order = plain_order(folder, tmp_path / "second", teachers=(str(first),), backbone=first)
     order = Order(
         **{
             **{name: getattr(order, name) for name in order.__slots__},
@@ -134,13 +134,16 @@ def test_a_network_teaches_another_where_the_objects_are(folder: Path, tmp_path:
     described = json.loads((tmp_path / "second" / "training.json").read_text())
     assert "no box used" in described["cam"]["threshold_source"]
     assert 0 < described["cam"]["threshold"] < 1
+    assert described["cam"]["score"] == "region"
+    assert described["cam"]["presence"] >= 0
+    assert (tmp_path / "second" / "lesson.npz").exists()
     assert cv2.imread(str(tmp_path / "second" / "masks.png")).shape[1] == 1280
 
 
 def test_a_teacher_without_its_description_is_refused(folder: Path, tmp_path: Path) -> None:
     lone = tmp_path / "model.keras"
     training.train(plain_order(folder, tmp_path / "first"), progress=Progress(quiet=True)).rename(lone)
-    order = plain_order(folder, tmp_path / "second", teachers=(lone,))
+    order = plain_order(folder, tmp_path / "second", teachers=(str(lone),))
     object.__setattr__(order, "recipe", RECIPES["masks"].resolved(32, epochs=1))
     with pytest.raises(InputError, match=r"training\.json"):
         training.train(order, progress=Progress(quiet=True))

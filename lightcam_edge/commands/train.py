@@ -27,7 +27,13 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("--training-size", type=click.IntRange(32), help="Default: 5/7 of the input size.")
 @click.option("--option", "options", metavar="NAME=VALUE", multiple=True, help="Of the architecture.")
 @click.option("--backbone", type=FILE, help="Saved .keras or .weights.h5 file to start from.")
-@click.option("--teacher", "teachers", type=FILE, multiple=True, help="Its maps make the masks.")
+@click.option(
+    "--teacher",
+    "teachers",
+    metavar="imagenet|FILE",
+    multiple=True,
+    help="Makes the masks: .keras, .tflite or lesson.npz. Several are averaged. Default: imagenet.",
+)
 @click.option("--validation-share", type=click.FloatRange(0, 0.5), default=0.1, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--precision", default="auto", show_default=True, help="auto, float32, mixed_bfloat16, ...")

@@ -9,6 +9,8 @@ import numpy.typing as npt
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
 SIDE, MASK_SIDE = 256, 128
+# How solid a cut-out is, by how sure its pixel is foreground.
+OPACITIES = np.rint(255 * np.clip((np.arange(256) / 255 - 0.3) / 0.4, 0, 1)).astype(np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +24,20 @@ class Augmentation:
         lightness: largest change of brightness and of contrast, as a share.
         paste: share of objects cut out by their mask and placed on a background photograph.
         paste_side: smallest and largest side of a placed object's photograph, as a share of the frame's.
+        several: share of those that get other objects beside them.
+        several_most: how many objects at most.
+        several_side: largest side of each then.
     """
 
     min_area: float = 0.45
     aspect: float = 0.2
     blur: float = 0.5
     lightness: float = 0.25
-    paste: float = 0.35
-    paste_side: tuple[float, float] = (0.3, 0.95)
+    paste: float = 0.4
+    paste_side: tuple[float, float] = (0.2, 0.95)
+    several: float = 0.25
+    several_most: int = 4
+    several_side: float = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,31 +75,30 @@ def random_crop(view: View, size: int, how: Augmentation, rng: np.random.Generat
     return View(_resize(pixels, size), _resize(mask, size // ratio))
 
 
-def paste(view: View, scene: View, how: Augmentation, rng: np.random.Generator) -> View:
+def paste(view: View, scene: View, sides: tuple[float, float], rng: np.random.Generator) -> View:
     """Place a photograph's foreground, cut out by its mask, somewhere on a scene.
 
-    The mask is the opacity, so its soft border blends.
+    The mask, made steeper, is the opacity, so its soft border blends and
+    nothing that is probably background comes along.
 
     Args:
         view: photograph and mask of the object.
-        scene: background photograph of the same size; its mask does not count.
-        how: the amounts.
+        scene: photograph of the same size, with the mask of what lies on it already.
+        sides: smallest and largest side that the photograph takes, as a share of the scene's.
         rng: source of randomness.
     """
     side = scene.pixels.shape[0]
     ratio = side // view.mask.shape[0]
-    small = round(side * rng.uniform(*how.paste_side) / ratio) * ratio
+    small = round(side * rng.uniform(*sides) / ratio) * ratio
     x, y = (int(rng.integers(0, (side - small) // ratio + 1)) * ratio for _ in range(2))
-    cut = View(_resize(view.pixels, small), _resize(view.mask, small // ratio))
-    opacity = cv2.resize(cut.mask, (small, small), interpolation=cv2.INTER_LINEAR)[..., None] / np.float32(
-        255
-    )
-    pixels = scene.pixels.copy()
+    cut, mask = _resize(view.pixels, small), cv2.LUT(_resize(view.mask, small // ratio), OPACITIES)
+    opacity = cv2.resize(mask, (small, small), interpolation=cv2.INTER_LINEAR)[..., None] / np.float32(255)
+    pixels, masks = scene.pixels.copy(), scene.mask.copy()
     under = pixels[y : y + small, x : x + small]
-    under[:] = np.rint(under + opacity * (cut.pixels.astype(np.float32) - under)).astype(np.uint8)
-    mask = np.zeros_like(view.mask)
-    mask[y // ratio : (y + small) // ratio, x // ratio : (x + small) // ratio] = cut.mask
-    return View(pixels, mask)
+    under[:] = np.rint(under + opacity * (cut.astype(np.float32) - under)).astype(np.uint8)
+    marked = masks[y // ratio : (y + small) // ratio, x // ratio : (x + small) // ratio]
+    np.maximum(marked, mask, out=marked)
+    return View(pixels, masks)
 
 
 def random_look(pixels: UInt8, how: Augmentation, rng: np.random.Generator) -> UInt8:

@@ -118,7 +118,10 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         self.pixels, self.masks, self.targets, self.weights = pixels, masks, targets, weights
         self.background, self.size, self.batch_size, self.map_side = background, size, batch_size, map_side
         self.augmentation, self.soft_targets, self.seed = augmentation, soft_targets, seed
-        self.scenes = np.flatnonzero(targets == background) if background is not None else np.zeros(0, int)
+        is_scene = targets == (-1 if background is None else background)
+        self.scenes = np.flatnonzero(is_scene)
+        self.can_be_cut = np.full(len(targets), masks is not None) & ~is_scene
+        self.objects = np.flatnonzero(self.can_be_cut)
         self.epoch = start_epoch
         self._shuffle()
 
@@ -141,17 +144,20 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         """The photographs and what is known of them, see `lightcam_models.training.Localizing`."""
         rng = np.random.default_rng((self.seed, self.epoch, index))
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        views = [self._view(int(one), rng) for one in chosen]
-        targets = self.targets[chosen]
-        foreground = np.stack([_to_map(view.mask, self.map_side) for view in views])
-        one_hot = np.eye(len(self.weights), dtype=np.float32)[targets]
+        shown = [self._view(int(one), rng) for one in chosen]
+        foreground = np.stack([_to_map(view.mask, self.map_side) for view, _ in shown])
+        one_hot = np.eye(len(self.weights), dtype=np.float32)
         known = {
-            "targets": one_hot,
-            "teacher": one_hot if self.soft_targets is None else self.soft_targets[chosen],
-            "weights": self.weights[targets],
+            "targets": np.stack([one_hot[present].mean(axis=0) for _, present in shown]),
+            "single": np.array([len(set(present)) == 1 for _, present in shown], np.float32),
+            "weights": self.weights[self.targets[chosen]],
             "foreground": foreground,
         }
-        return np.stack([view.pixels for view in views]).astype(np.float32), known
+        known["teacher"] = known["targets"]
+        if self.soft_targets is not None:  # of a scene with objects of several classes it knows nothing
+            single = known["single"][:, None] > 0
+            known["teacher"] = np.where(single, self.soft_targets[chosen], known["targets"])
+        return np.stack([view.pixels for view, _ in shown]).astype(np.float32), known
 
     def _photograph(self, index: int) -> View:
         pixels = np.asarray(self.pixels[index])
@@ -159,21 +165,30 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
             return View(pixels, np.zeros((len(pixels) // 2, len(pixels) // 2), np.uint8))
         return View(pixels, self.masks[index])
 
-    def _view(self, index: int, rng: np.random.Generator) -> View:
-        view, how = self._photograph(index), self.augmentation
+    def _view(self, index: int, rng: np.random.Generator) -> tuple[View, list[int]]:
+        """A photograph as it is shown, and the class of each object on it."""
+        view, how, present = self._photograph(index), self.augmentation, [int(self.targets[index])]
         if how is None:
-            return View(
-                np.asarray(
-                    cv2.resize(view.pixels, (self.size, self.size), interpolation=cv2.INTER_LINEAR), np.uint8
-                ),
-                view.mask,
-            )
-        is_object = self.masks is not None and self.targets[index] != self.background
+            shape = (self.size, self.size)
+            pixels = np.asarray(cv2.resize(view.pixels, shape, interpolation=cv2.INTER_LINEAR), np.uint8)
+            return View(pixels, view.mask), present
         view = random_crop(view, self.size, how, rng)
-        if is_object and len(self.scenes) and rng.random() < how.paste:
-            scene = random_crop(self._photograph(int(rng.choice(self.scenes))), self.size, how, rng)
-            view = paste(view, scene, how, rng)
-        return View(random_look(view.pixels, how, rng), view.mask)
+        if len(self.scenes) and self.can_be_cut[index] and rng.random() < how.paste:
+            view, present = self._placed(view, present, how, rng)
+        return View(random_look(view.pixels, how, rng), view.mask), present
+
+    def _placed(
+        self, view: View, present: list[int], how: Augmentation, rng: np.random.Generator
+    ) -> tuple[View, list[int]]:
+        """An object on a scene, perhaps with others beside it, the first drawn last."""
+        scene = random_crop(self._photograph(int(rng.choice(self.scenes))), self.size, how, rng)
+        if rng.random() >= how.several:
+            return paste(view, scene, how.paste_side, rng), present
+        sides = (how.paste_side[0], how.several_side)
+        others = rng.choice(self.objects, int(rng.integers(1, how.several_most)))
+        for other in others:
+            scene = paste(random_crop(self._photograph(int(other)), self.size, how, rng), scene, sides, rng)
+        return paste(view, scene, sides, rng), [*self.targets[others].tolist(), *present]
 
 
 def _to_map(mask: UInt8, side: int) -> Float32:

@@ -28,7 +28,7 @@ def place(
     training_size: int | None = None,
     options: Sequence[str] = (),
     backbone: Path | None = None,
-    teachers: Sequence[Path] = (),
+    teachers: Sequence[str] = (),
     validation_share: float = 0.1,
     seed: int = 0,
     precision: str = "auto",

@@ -23,7 +23,10 @@ class Recipe:
         weight_decay: of AdamW.
         label_smoothing: share of the target spread over all classes.
         mask_weight: weight of the activation map's loss against the teacher's masks; 0 needs no teacher.
+        region_weight: weight of the loss of the class by the foreground alone; needs masks.
         teacher_weight: share of the teacher's class probabilities in the target.
+        frozen_blocks: first blocks of an EfficientNet-Lite, with what is before them, that stay as they
+            are; training is 2.8 times as fast with 5.
         training_size: side of the training input, in pixels; `TRAINING_SHARE` of the model's input if None.
         augmentation: how much the photographs are varied.
     """
@@ -35,7 +38,9 @@ class Recipe:
     weight_decay: float = 0.01
     label_smoothing: float = 0.05
     mask_weight: float = 2.0
+    region_weight: float = 0.5
     teacher_weight: float = 0.3
+    frozen_blocks: int = 0
     training_size: int | None = None
     augmentation: Augmentation = field(default_factory=Augmentation)
 
@@ -54,7 +59,7 @@ class Recipe:
 
 
 RECIPES = {
-    "masks": Recipe(),
+    "masks": Recipe(frozen_blocks=5),
     "plain": Recipe(mask_weight=0, teacher_weight=0, augmentation=Augmentation(paste=0)),
     "paper": Recipe(
         optimizer="adam",

@@ -1,15 +1,17 @@
 """Foreground masks of training photographs, from image-level labels only.
 
-A network pre-trained on ImageNet already looks at the object, so its class
-activation maps, averaged over input sizes, tell where it is; GrabCut (Rother
-et al. 2004) carries them to the object's edges. No box is used anywhere.
+Networks pre-trained on ImageNet already look at the object, so their class
+activation maps, averaged over networks and input sizes, tell where it is; GrabCut
+(Rother et al. 2004) carries them to the object's edges. No box is used anywhere.
 """
 
 import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from zipfile import BadZipFile
 
 import cv2
 import keras
@@ -19,21 +21,27 @@ import numpy.typing as npt
 from lightcam_edge.box import COMPONENTS, BoxRule, boxes_from_map
 from lightcam_edge.cam import br_avgcam_weights, upsample
 from lightcam_edge.errors import InputError, UsageError
+from lightcam_edge.interpreter import Interpreter
+from lightcam_edge.model_file import read_model
 from lightcam_models.architectures import build_model, imagenet_classifier, load_backbone, localization_head
 from lightcam_models.augmentation import MASK_SIDE
-from lightcam_models.objective import LEAST_PEAK
 
 UInt8 = npt.NDArray[np.uint8]
 Int64 = npt.NDArray[np.int64]
 Float32 = npt.NDArray[np.float32]
 Progress = Callable[[str, int, int], None]
 
-SURE_FOREGROUND, PROBABLE_FOREGROUND, SURE_BACKGROUND = 0.4, 0.2, 0.1
-CERTAIN = 0.3
+SURE_FOREGROUND, PROBABLE_FOREGROUND, SURE_BACKGROUND = 0.4, 0.15, 0.1
+CERTAIN = 0.2
 GRABCUT_SIDE = 112
 CHUNK = 16
-READING_SIZE, MARKING_SIZE = 224, 320
+IMAGENET = "imagenet"
+# Variant of EfficientNet-Lite, input size and whether mirrored, of each look at a photograph.
+IMAGENET_LOOKS = ((0, 320, False), (0, 384, True), (2, 320, False))
+GRID = 48
 TUTOR_SIZES = (1.0, 9 / 7)
+STEEPNESS = 12.0
+EMPTY_SHARE = 0.99
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +56,44 @@ class Lesson:
     masks: UInt8
     scores: Float32
 
+    def save(self, path: Path, names: Sequence[str]) -> None:
+        """Keep it, with a name for each photograph, so that `read_lesson` can find them again."""
+        temporary = path.with_suffix(".part.npz")
+        np.savez_compressed(temporary, names=np.array(names), masks=self.masks, scores=self.scores)
+        temporary.replace(path)
+
+
+def read_lesson(path: Path, names: Sequence[str]) -> Lesson:
+    """What was kept of photographs, in the order of their names.
+
+    Raises:
+        InputError: if it cannot be read.
+        UsageError: if it tells nothing of one of the photographs.
+    """
+    try:
+        with np.load(path) as arrays:
+            rows = {name: row for row, name in enumerate(arrays["names"].tolist())}
+            order = [rows[name] for name in names]
+            return Lesson(arrays["masks"][order], arrays["scores"][order])
+    except KeyError as error:
+        raise UsageError(f"{path} tells nothing of {error}: it was made for other photographs") from error
+    except (OSError, ValueError, BadZipFile) as error:
+        raise InputError(f"cannot read the lesson {path}: {error}") from error
+
 
 @dataclass(frozen=True, slots=True)
 class Trunk:
     """The convolution stage of a network at one input size, and its classifier.
 
     Args:
-        features: model from (B, size, size, 3) photographs to (B, h, w, K) features.
-        size: side of its input, in pixels.
+        forward: from (B, H, W, 3) uint8 photographs to (B, h, w, K) features.
+        input_hw: height and width of its input, in pixels.
         kernel: (K, C) weights of the dense layer.
         bias: (C,) of the dense layer.
     """
 
-    features: keras.Model
-    size: int
+    forward: Callable[[UInt8], Float32]
+    input_hw: tuple[int, int]
     kernel: Float32
     bias: Float32
 
@@ -70,24 +102,43 @@ class Trunk:
         """Take a network that `localization_head` accepts apart."""
         head = localization_head(network)
         kernel, bias = (np.asarray(values, np.float32) for values in head.dense.get_weights())
-        return cls(keras.Model(network.inputs[0], head.features), network.input_shape[1], kernel, bias)
+        features = keras.Model(network.inputs[0], head.features)
+        return cls(partial(_predict, features), network.input_shape[1:3], kernel, bias)
 
-    def run(self, pixels: UInt8) -> Float32:
-        """Features of a few photographs: (B, side, side, 3) uint8 to (B, h, w, K)."""
-        resized = [cv2.resize(one, (self.size, self.size), interpolation=cv2.INTER_LINEAR) for one in pixels]
-        return np.asarray(
-            keras.ops.convert_to_numpy(self.features.predict_on_batch(np.stack(resized).astype(np.float32))),
-            np.float32,
-        )
+    @classmethod
+    def of_file(cls, network: Interpreter) -> "Trunk":
+        """Take a model file that is loaded."""
+
+        def forward(photographs: UInt8) -> Float32:
+            return np.stack([network.invoke(one).features for one in photographs])
+
+        return cls(forward, network.input_hw, network.gap_weights, network.gap_bias)
+
+    def run(self, pixels: UInt8, mirrored: bool = False) -> Float32:
+        """Features of a few photographs: (B, side, side, 3) uint8 to (B, h, w, K).
+
+        Features of mirrored photographs are mirrored back.
+        """
+        step = -1 if mirrored else 1
+        size_wh = self.input_hw[::-1]
+        resized = np.stack([cv2.resize(one, size_wh, interpolation=cv2.INTER_LINEAR) for one in pixels])
+        seen = np.ascontiguousarray(resized[:, :, ::step], np.uint8)
+        return self.forward(seen)[:, :, ::step]
+
+
+def _predict(features: keras.Model, photographs: UInt8) -> Float32:
+    predicted = features.predict_on_batch(photographs.astype(np.float32))
+    return np.asarray(keras.ops.convert_to_numpy(predicted), np.float32)
 
 
 def teach_from_imagenet(pixels: UInt8, targets: Int64, background: int | None, progress: Progress) -> Lesson:
-    """Let the whole EfficientNet-Lite0, frozen, show where the foreground is.
+    """Let whole EfficientNet-Lites, frozen, show where the foreground is.
 
-    ImageNet's classes are weighted by their probabilities, as the network has
-    them at its own size, and the map is the weighted sum of theirs at a larger
-    size with the last stride dilated. A linear classifier on the averaged
-    features tells the wanted classes apart.
+    ImageNet's classes are weighted by their probabilities, as Lite0 has them at
+    its own size. A map is the weighted sum of theirs at a larger size with the
+    last stride dilated; those of `IMAGENET_LOOKS`, each by its own maximum, are
+    averaged. A linear classifier on the averaged features tells the wanted
+    classes apart.
 
     Args:
         pixels: (N, side, side, 3) uint8 photographs.
@@ -95,79 +146,107 @@ def teach_from_imagenet(pixels: UInt8, targets: Int64, background: int | None, p
         background: index of the background class, or None.
         progress: told the step, how many photographs are done, and of how many.
     """
-    reader = Trunk.of(imagenet_classifier(input_size=READING_SIZE, dilated=False))
+    reader = Trunk.of(imagenet_classifier(dilated=False))
     everything = _chunks(np.arange(len(pixels)), "reading", progress)
     pooled = np.concatenate([reader.run(pixels[chunk]).mean(axis=(1, 2)) for chunk in everything])
     kernel, bias = fit_linear_classifier(pooled, targets, int(targets.max()) + 1)
-    weights = softmax(pooled @ reader.kernel + reader.bias) @ reader.kernel.T
-    marker = Trunk.of(imagenet_classifier(input_size=MARKING_SIZE))
+    probabilities = softmax(pooled @ reader.kernel + reader.bias)
+    objects = np.flatnonzero(targets != background)
+    cams = np.zeros((len(objects), GRID, GRID), np.float32)
+    for number, look in enumerate(IMAGENET_LOOKS, start=1):
+        step = f"marking {number}/{len(IMAGENET_LOOKS)}"
+        cams += _look(look, pixels, objects, probabilities, step, progress)
     masks = np.zeros((len(pixels), MASK_SIDE, MASK_SIDE), np.uint8)
-    with ThreadPoolExecutor(1) as pool:
-        waiting = []
-        for chunk in _chunks(np.flatnonzero(targets != background), "marking", progress):
-            cams = np.einsum("bhwk,bk->bhw", marker.run(pixels[chunk]), weights[chunk])
-            waiting.append((chunk, pool.map(refine, pixels[chunk], cams)))
-        for chunk, refined in waiting:
-            masks[chunk] = list(refined)
+    with ThreadPoolExecutor(cv2.getNumberOfCPUs()) as pool:
+        refined = pool.map(lambda row: refine(pixels[objects[row]], cams[row]), range(len(objects)))
+        for done, (index, mask) in enumerate(zip(objects, refined, strict=True), start=1):
+            masks[index] = mask
+            progress("carrying masks to edges", done, len(objects))
     return Lesson(masks, softmax(pooled @ kernel + bias))
 
 
-def teach_from_networks(
+def _look(
+    look: tuple[int, int, bool],
+    pixels: UInt8,
+    objects: Int64,
+    probabilities: Float32,
+    step: str,
+    progress: Progress,
+) -> Float32:
+    """Maps (objects, GRID, GRID) of one look, each between 0 and 1."""
+    variant, size, mirrored = look
+    marker = Trunk.of(imagenet_classifier(variant, size))
+    weights = probabilities @ marker.kernel.T
+    cams = []
+    for chunk in _chunks(objects, step, progress):
+        found = np.einsum("bhwk,bk->bhw", marker.run(pixels[chunk], mirrored), weights[chunk])
+        cams += [_to_one(upsample(cam, (GRID, GRID))) for cam in found]
+    return np.stack(cams) if cams else np.zeros((0, GRID, GRID), np.float32)
+
+
+def _to_one(cam: Float32) -> Float32:
+    positive = np.clip(cam, 0, None)
+    return np.asarray(positive / max(float(positive.max()), 1e-6), np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Tutor:
+    """A network trained on the wanted classes, at one input size.
+
+    Args:
+        trunk: the network.
+        cut: share of its map's maximum at which the object ends; None for a network
+            trained without masks, whose map GrabCut has to carry to the edges.
+    """
+
+    trunk: Trunk
+    cut: float | None
+
+    def mark(self, pixels: UInt8, cam: Float32) -> UInt8:
+        """How sure a pixel is foreground: (side, side, 3) photograph and (h, w) map to (m, m), 0..255."""
+        if self.cut is None:
+            return refine(pixels, cam)
+        share = cam / max(float(cam.max()), 1e-6)
+        sure = 255 / (1 + np.exp(-STEEPNESS * (share - self.cut)))
+        return np.asarray(cv2.resize(sure, (MASK_SIDE, MASK_SIDE), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def teach_from_network(
     pixels: UInt8,
     targets: Int64,
     labels: Sequence[str],
     background: int | None,
-    paths: Sequence[Path],
+    path: Path,
     progress: Progress,
 ) -> Lesson:
-    """Let networks trained on the same classes show where the foreground is.
+    """Let a network trained on the same classes show where the foreground is.
 
-    Their maps, as probabilities, and their scores are averaged over networks and input sizes.
+    What it says of a photograph and of its mirror image, at every size it can
+    take, is averaged.
 
     Args:
         pixels: (N, side, side, 3) uint8 photographs.
         targets: (N,) class index of each.
         labels: the classes.
         background: index of the background class, or None.
-        paths: `model.keras` files with their `training.json`.
+        path: `model.keras` with its `training.json`, or a model file.
         progress: told the step, how many photographs are done, and of how many.
 
     Raises:
-        InputError: if a network's description cannot be read.
+        InputError: if its description cannot be read.
+        ModelFileError: if the model file is damaged.
         UsageError: if it has other classes.
     """
     masks = np.zeros((len(pixels), MASK_SIDE, MASK_SIDE), np.float32)
     scores = np.zeros((len(pixels), len(labels)), np.float32)
-    tutors = [tutor for path in paths for tutor in _tutors(path, labels)]
-    for tutor in tutors:
-        said, cams = localize_all(tutor.trunk, pixels, targets, background, progress)
-        scores += said / len(tutors)
+    tutors = _tutors_of_file(path, labels) if path.suffix == ".tflite" else _tutors(path, labels)
+    looks = [(tutor, mirrored) for tutor in tutors for mirrored in (False, True)]
+    for tutor, mirrored in looks:
+        said, cams = localize_all(tutor.trunk, pixels, targets, background, progress, mirrored)
+        scores += said / len(looks)
         for index in np.flatnonzero(targets != background):
-            masks[index] += tutor.mark(pixels[index], cams[index]) / len(tutors)
-    return Lesson(masks.astype(np.uint8), scores)
-
-
-@dataclass(frozen=True, slots=True)
-class Tutor:
-    """A trained network at one input size.
-
-    Args:
-        trunk: the network.
-        map_scale: turns its map into log-odds, see `Localizing`, or None if it was trained without masks.
-    """
-
-    trunk: Trunk
-    map_scale: float | None
-
-    def mark(self, pixels: UInt8, cam: Float32) -> UInt8:
-        """How sure a pixel is foreground: (side, side, 3) photograph and (h, w) map to (m, m), 0..255."""
-        if self.map_scale is None:
-            return refine(pixels, cam)
-        cut = BoxRule().threshold * max(float(cam.max()), LEAST_PEAK)
-        sure = 255 / (1 + np.exp(-self.map_scale * (cam - cut)))
-        return np.asarray(cv2.resize(sure, (MASK_SIDE, MASK_SIDE), interpolation=cv2.INTER_LINEAR)).astype(
-            np.uint8
-        )
+            masks[index] += tutor.mark(pixels[index], cams[index]) / np.float32(len(looks))
+    return Lesson(np.rint(masks).astype(np.uint8), scores)
 
 
 def _tutors(path: Path, labels: Sequence[str]) -> list[Tutor]:
@@ -175,20 +254,38 @@ def _tutors(path: Path, labels: Sequence[str]) -> list[Tutor]:
     try:
         known = json.loads(note.read_text())
         architecture, options, size = known["architecture"], known["options"], known["input_size"]
-        scale = known["map_scale"]
+        cut = known["cam"]["threshold"] if known["map_scale"] is not None else None
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"cannot read how teacher {path} was trained from {note}: {error}") from error
-    if tuple(known["labels"]) != tuple(labels):
-        raise UsageError(f"teacher {path} knows {', '.join(known['labels'])}, not {', '.join(labels)}")
+    _refuse_other_classes(path, known["labels"], labels)
     sizes = [round(size * ratio / 32) * 32 for ratio in TUTOR_SIZES]
     networks = [build_model(architecture, len(labels), input_size=n, weights=None, **options) for n in sizes]
     for network in networks:
         load_backbone(network, path)
-    return [Tutor(Trunk.of(network), scale) for network in networks]
+    return [Tutor(Trunk.of(network), cut) for network in networks]
+
+
+def _tutors_of_file(path: Path, labels: Sequence[str]) -> list[Tutor]:
+    model = read_model(path)
+    if model.card is None:
+        raise UsageError(f"teacher {path} has no model card that tells its classes: convert it again")
+    _refuse_other_classes(path, model.card.labels, labels)
+    network = Interpreter(model.flatbuffer, cv2.getNumberOfCPUs())
+    return [Tutor(Trunk.of_file(network), model.card.cam.threshold)]
+
+
+def _refuse_other_classes(path: Path, known: Sequence[str], labels: Sequence[str]) -> None:
+    if tuple(known) != tuple(labels):
+        raise UsageError(f"teacher {path} knows {', '.join(known)}, not {', '.join(labels)}")
 
 
 def localize_all(
-    trunk: Trunk, pixels: UInt8, targets: Int64, background: int | None, progress: Progress
+    trunk: Trunk,
+    pixels: UInt8,
+    targets: Int64,
+    background: int | None,
+    progress: Progress,
+    mirrored: bool = False,
 ) -> tuple[Float32, Float32]:
     """Scores and maps of many photographs.
 
@@ -198,13 +295,15 @@ def localize_all(
         targets: (N,) class index of each; its CAM is taken where there is no background class.
         background: index of the background class, or None.
         progress: told the step, how many photographs are done, and of how many.
+        mirrored: look at mirror images; the maps are mirrored back.
 
     Returns:
         (N, C) softmax scores, and (N, h, w) maps.
     """
     scores, cams = [], []
-    for chunk in _chunks(np.arange(len(pixels)), f"mapping at {trunk.size} px", progress):
-        features = trunk.run(pixels[chunk])
+    step = f"mapping at {trunk.input_hw[1]}x{trunk.input_hw[0]}{', mirrored' if mirrored else ''}"
+    for chunk in _chunks(np.arange(len(pixels)), step, progress):
+        features = trunk.run(pixels[chunk], mirrored)
         scores.append(softmax(features.mean(axis=(1, 2)) @ trunk.kernel + trunk.bias))
         if background is None:
             cams.append(np.einsum("bhwk,kb->bhw", features, trunk.kernel[:, targets[chunk]]))
@@ -213,20 +312,19 @@ def localize_all(
     return np.concatenate(scores), np.concatenate(cams)
 
 
-def calibrate(cams: Float32, masks: UInt8, input_size: int) -> tuple[BoxRule, float]:
+def calibrate(cams: Float32, masks: UInt8, input_hw: tuple[int, int]) -> tuple[BoxRule, float]:
     """Choose the box rule whose boxes agree best with those of the teacher's masks.
 
     Args:
         cams: (N, h, w) maps.
         masks: (N, m, m) uint8; photographs with an empty one do not count.
-        input_size: side of the model's input, in pixels.
+        input_hw: height and width of the model's input, in pixels.
 
     Returns:
         The rule, and the mean IoU of its boxes with the masks'.
     """
-    hw = (input_size, input_size)
     pairs = [
-        (upsample(cam, hw), upsample(mask.astype(np.float32), hw))
+        (upsample(cam, input_hw), upsample(mask.astype(np.float32), input_hw))
         for cam, mask in zip(cams, masks, strict=True)
     ]
     wanted = [(cam, box[0]) for cam, mask in pairs if (box := boxes_from_map(mask, BoxRule(0.5)))]
@@ -240,18 +338,57 @@ def calibrate(cams: Float32, masks: UInt8, input_size: int) -> tuple[BoxRule, fl
     return best, agreement(best)
 
 
+def presence(scene_cams: Float32) -> float:
+    """The value that the maps of `EMPTY_SHARE` of photographs without objects stay below.
+
+    Args:
+        scene_cams: (N, h, w) maps of such photographs, at least one.
+    """
+    return round(max(0.0, float(np.quantile(scene_cams.max(axis=(1, 2)), EMPTY_SHARE))), 3)
+
+
 def teach(
     pixels: UInt8,
     targets: Int64,
+    names: Sequence[str],
     labels: Sequence[str],
     background: int | None,
-    teachers: Sequence[Path],
+    teachers: Sequence[str],
     progress: Progress,
 ) -> Lesson:
-    """Masks and scores by the given networks, or by the ImageNet network if there are none."""
-    if teachers:
-        return teach_from_networks(pixels, targets, labels, background, teachers, progress)
-    return teach_from_imagenet(pixels, targets, background, progress)
+    """Masks and scores by every teacher, averaged; by ImageNet's networks if none is named.
+
+    Args:
+        pixels: (N, side, side, 3) uint8 photographs.
+        targets: (N,) class index of each.
+        names: of the photographs, as `Lesson.save` was given them.
+        labels: the classes.
+        background: index of the background class, or None.
+        teachers: each `imagenet`, a `model.keras`, a model file, or a lesson that was kept (`.npz`).
+        progress: told the step, how many photographs are done, and of how many.
+
+    Raises:
+        InputError: if a teacher cannot be read.
+        UsageError: if it knows other classes or photographs.
+    """
+
+    def lesson(teacher: str) -> Lesson:
+        if teacher == IMAGENET:
+            return teach_from_imagenet(pixels, targets, background, progress)
+        if teacher.endswith(".npz"):
+            return read_lesson(Path(teacher), names)
+        return teach_from_network(pixels, targets, labels, background, Path(teacher), progress)
+
+    lessons = [lesson(teacher) for teacher in teachers or (IMAGENET,)]
+    return _mean(lessons) if len(lessons) > 1 else lessons[0]
+
+
+def _mean(lessons: Sequence[Lesson]) -> Lesson:
+    masks = np.zeros(lessons[0].masks.shape, np.uint16)
+    for lesson in lessons:
+        masks += lesson.masks
+    scores = np.stack([lesson.scores for lesson in lessons]).mean(axis=0)
+    return Lesson((masks // len(lessons)).astype(np.uint8), np.asarray(scores, np.float32))
 
 
 def _chunks(indices: Int64, step: str, progress: Progress) -> Iterator[Int64]:

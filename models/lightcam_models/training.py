@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from lightcam_edge.errors import UsageError
 from lightcam_edge.model_file import write_atomically
+from lightcam_models import efficientnet_lite
 from lightcam_models.architectures import build_model, load_backbone, localization_head
 from lightcam_models.augmentation import SIDE
 from lightcam_models.batches import Batches, decode_photographs
@@ -26,7 +27,16 @@ from lightcam_models.pictures import contact_sheet, training_curves
 from lightcam_models.precision import choose_policy, cpu_description
 from lightcam_models.progress import Progress
 from lightcam_models.recipes import TRAINING_SHARE, Recipe
-from lightcam_models.teacher import Lesson, Trunk, calibrate, localize_all, teach
+from lightcam_models.teacher import (
+    EMPTY_SHARE,
+    Lesson,
+    Trunk,
+    calibrate,
+    localize_all,
+    presence,
+    read_lesson,
+    teach,
+)
 from lightcam_models.training_progress import TrainingProgress
 
 UInt8 = npt.NDArray[np.uint8]
@@ -46,7 +56,7 @@ class Order:
         input_size: side of the model's input in pixels; the architecture's own if None.
         options: of the architecture.
         backbone: saved model whose layers it starts from, or None.
-        teacher: saved models whose maps make the masks; the ImageNet network if empty.
+        teacher: what makes the masks, see `teach`; the ImageNet networks if empty.
         validation_share: of the photographs of each class, held out.
         seed: of the split, the weights, the order and the augmentation.
         precision: Keras dtype policy, or `auto` to choose by measuring.
@@ -59,7 +69,7 @@ class Order:
     input_size: int | None = None
     options: Mapping[str, Any] | None = None
     backbone: Path | None = None
-    teacher: Sequence[Path] = ()
+    teacher: Sequence[str] = ()
     validation_share: float = 0.1
     seed: int = 0
     precision: str = "auto"
@@ -73,7 +83,7 @@ class Order:
             "recipe": json.loads(json.dumps(asdict(self.recipe))),
             "data": self.dataset.digest,
             "backbone": self.backbone and str(self.backbone),
-            "teacher": [str(path) for path in self.teacher],
+            "teacher": list(self.teacher),
             "validation_share": self.validation_share,
             "seed": self.seed,
         }
@@ -93,8 +103,9 @@ def train(order: Order, resume: bool = False, progress: Progress | None = None) 
 
     Beside the model the folder gets `training.json` (labels, recipe, data,
     versions, results), `images.txt` (the photographs, for calibration),
-    `history.csv`, `curve.png` and, with a teacher, `masks.png`. A training that
-    is cut off leaves its state in `state/`.
+    `history.csv`, `curve.png` and, with a teacher, `masks.png` and `lesson.npz`, which can
+    teach another training on the same photographs. A training that is cut off
+    leaves its state in `state/`.
 
     Args:
         order: what is to be trained.
@@ -142,7 +153,7 @@ def _prepare(order: Order, state: Path, progress: Progress) -> tuple[Photographs
     everything = replace(order.dataset, examples=training.examples + validation.examples)
     pixels, dataset = decode_photographs(everything, state, progress, _stored_side(order.recipe))
     targets = np.array([dataset.labels.index(example.label) for example in dataset.examples])
-    lesson = _lesson(order, state, pixels, targets, progress) if order.recipe.mask_weight else None
+    lesson = _lesson(order, dataset, pixels, targets, progress) if order.recipe.mask_weight else None
     held_out = {id(example) for example in validation.examples}
     count = sum(id(example) not in held_out for example in dataset.examples)
     parts = (
@@ -159,16 +170,13 @@ def _stored_side(recipe: Recipe) -> int:
     return -(-recipe.training_size * 8 // 7 // 32) * 32
 
 
-def _lesson(order: Order, state: Path, pixels: UInt8, targets: Int64, progress: Progress) -> Lesson:
-    file = state / "lesson.npz"
+def _lesson(order: Order, dataset: Dataset, pixels: UInt8, targets: Int64, progress: Progress) -> Lesson:
+    names = [example.name_in(dataset.root) for example in dataset.examples]
+    file = order.out / "lesson.npz"
     if file.exists():
-        with np.load(file) as arrays:
-            return Lesson(arrays["masks"], arrays["scores"])
-    dataset = order.dataset
-    lesson = teach(pixels, targets, dataset.labels, dataset.background_index, order.teacher, progress)
-    temporary = file.with_suffix(".part.npz")
-    np.savez(temporary, masks=lesson.masks, scores=lesson.scores)
-    temporary.replace(file)
+        return read_lesson(file, names)
+    lesson = teach(pixels, targets, names, dataset.labels, dataset.background_index, order.teacher, progress)
+    lesson.save(file, names)
     objects = np.flatnonzero(lesson.masks.any(axis=(1, 2)))
     shown = np.random.default_rng(order.seed).permutation(objects)[:60]
     contact_sheet(pixels[shown], lesson.masks[shown], order.out / "masks.png")
@@ -195,7 +203,15 @@ def _fit(
     if order.backbone:
         filled = load_backbone(network, order.backbone)
         progress.line(f"backbone {order.backbone}: {filled} layers filled")
-    model = Localizing(network, background, recipe.mask_weight, recipe.teacher_weight, recipe.label_smoothing)
+    efficientnet_lite.freeze(network, recipe.frozen_blocks)
+    model = Localizing(
+        network,
+        background,
+        recipe.mask_weight,
+        recipe.region_weight,
+        recipe.teacher_weight,
+        recipe.label_smoothing,
+    )
     history, first_epoch = _restore(model, state)
     batches = _batches(order, training, model, size, True, first_epoch)
     held_out = _batches(order, validation, model, size, False)
@@ -319,12 +335,16 @@ def _assess(order: Order, final: keras.Model, validation: Photographs, progress:
     cam: dict[str, Any] = {"method": method, "stage": localization_head(final).stage}
     results: dict[str, Any] = {"validation_accuracy": accuracy, "validation_images": len(scores)}
     if validation.lesson is not None and validation.lesson.masks.any():
-        rule, agreement = calibrate(cams, validation.lesson.masks, trunk.size)
+        rule, agreement = calibrate(cams, validation.lesson.masks, trunk.input_hw)
         source = (
             f"agreement with the teacher's masks of {len(cams)} held-out training photographs, no box used"
         )
         cam |= {"threshold": rule.threshold, "component": rule.component, "threshold_source": source}
+        cam["score"] = "region"
         results["mean_iou_with_teacher"] = agreement
+        if scenes := int((validation.targets == background).sum()):
+            cam["presence"] = presence(cams[validation.targets == background])
+            cam["presence_source"] = f"stays above the maps of {EMPTY_SHARE:.0%} of {scenes} held-out scenes"
     progress.line(f"validation: accuracy {accuracy:.1%} of {len(scores)} photographs; {cam}")
     return {"cam": cam, "results": results}
 

@@ -31,6 +31,11 @@ class Example:
     mask: Path | None = None
     member: tuple[int, int] | None = None
 
+    def name_in(self, root: Path) -> str:
+        """Its path below a folder, with its offset where it lies in a shard."""
+        name = self.path.relative_to(root).as_posix()
+        return name if self.member is None else f"{name}@{self.member[0]}"
+
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
