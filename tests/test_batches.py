@@ -64,6 +64,17 @@ def test_a_scene_with_objects_of_both_classes_is_told_as_both() -> None:
     assert served["targets"].sum(axis=1) == pytest.approx(1)
 
 
+def test_doubted_masks_count_less_and_are_not_cut_out() -> None:
+    masks = np.zeros((7, 128, 128), np.uint8)
+    masks[:4, 32:96, 32:96] = 255
+    certainty = np.float32([0.2, 0.56, 0.7, 1, 1, 1, 1])
+
+    served = batches(masks=masks, certainty=certainty, batch_size=7)
+
+    assert served[0][1]["belief"].tolist() == pytest.approx([0, 0.6, 1, 1, 1, 1, 1])
+    assert served.objects.tolist() == [1, 2, 3]
+
+
 def test_photographs_are_decoded_once_and_broken_ones_left_out(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

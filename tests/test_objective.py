@@ -19,6 +19,7 @@ def known(targets: list[int], foreground: float, cells: int = 16) -> dict[str, n
         "targets": one_hot,
         "teacher": one_hot,
         "single": np.ones(len(targets), np.float32),
+        "belief": np.ones(len(targets), np.float32),
         "weights": np.ones(len(targets), np.float32),
         "foreground": np.full((len(targets), cells, cells), foreground, np.float32),
     }

@@ -9,6 +9,7 @@ from lightcam_edge.errors import InputError, UsageError
 from lightcam_models.progress import Progress
 from lightcam_models.teacher import (
     Lesson,
+    agreement,
     calibrate,
     fit_linear_classifier,
     presence,
@@ -81,17 +82,45 @@ def test_the_imagenet_network_marks_the_object_and_leaves_scenes_empty() -> None
 def test_a_lesson_is_found_again_by_the_names_of_its_photographs(tmp_path: Path) -> None:
     masks = np.arange(3, dtype=np.uint8)[:, None, None] * np.ones((1, 2, 2), np.uint8)
     scores = np.eye(3, dtype=np.float32)
-    Lesson(masks, scores).save(tmp_path / "lesson.npz", ["a", "b", "c"])
+    certainty = np.float32([0.5, 1, 0.25])
+    Lesson(masks, scores, certainty).save(tmp_path / "lesson.npz", ["a", "b", "c"])
 
     lesson = read_lesson(tmp_path / "lesson.npz", ["c", "a"])
 
     assert lesson.masks[:, 0, 0].tolist() == [2, 0]
     assert lesson.scores.tolist() == [[0, 0, 1], [1, 0, 0]]
+    assert lesson.certainty.tolist() == [0.25, 0.5]
     with pytest.raises(UsageError, match="made for other photographs"):
         read_lesson(tmp_path / "lesson.npz", ["d"])
     (tmp_path / "lesson.npz").write_bytes(b"PK")
     with pytest.raises(InputError, match="cannot read the lesson"):
         read_lesson(tmp_path / "lesson.npz", ["a"])
+
+
+def test_opinions_agree_as_far_as_their_boxes_overlap() -> None:
+    left, right = np.zeros((2, 1, 4), np.float32)
+    left[0, :2], right[0, 1:3] = 1, 1
+    maps = [np.stack([left, left]), np.stack([left, right]), np.stack([left, np.zeros((1, 4), np.float32)])]
+
+    assert agreement(maps[:2], BoxRule(0.5)).tolist() == pytest.approx([1, 1 / 3])
+    assert agreement(maps, BoxRule(0.5)).tolist() == pytest.approx([1, 1 / 9])
+
+
+def test_teachers_vote_and_their_doubts_are_kept(tmp_path: Path) -> None:
+    masks = np.zeros((2, 3, 128, 128), np.uint8)
+    masks[0, :2, :64, :64] = 200
+    masks[1, 0, :64, :64] = 100
+    masks[1, 1, 64:, 64:] = 100
+    scores = np.eye(3, dtype=np.float32)[[0, 1, 2]]
+    paths = [tmp_path / "a.npz", tmp_path / "b.npz"]
+    for path, mask in zip(paths, masks, strict=True):
+        Lesson(mask, scores, np.ones(3, np.float32)).save(path, ["a", "b", "c"])
+
+    targets, names = np.array([0, 1, 2]), ["a", "b", "c"]
+    lesson = teach(np.zeros((3, 8, 8, 3), np.uint8), targets, names, "xyz", 2, [*map(str, paths)], QUIET)
+
+    assert lesson.masks[0, 0, 0] == 150
+    assert lesson.certainty.tolist() == [1, 0, 1]
 
 
 def test_presence_is_what_nearly_all_scenes_stay_below() -> None:

@@ -23,6 +23,9 @@ from lightcam_models.progress import Progress
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
 
+DOUBTED, BELIEVED = 0.35, 0.7  # IoU of the teachers' boxes
+CUT_BELIEF = 0.5
+
 
 def decode_photographs(
     dataset: Dataset, folder: Path, progress: Progress, side: int = SIDE
@@ -95,6 +98,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         map_side: side of the activation map, in cells.
         augmentation: the amounts, or None to show the photographs as they are.
         soft_targets: (N, C) class probabilities by a teacher, or None for the labels alone.
+        certainty: (N,) how far each mask is to be believed, see `Lesson`; None believes all.
         seed: of order and augmentation.
         start_epoch: the first epoch to be served, when training goes on.
     """
@@ -111,6 +115,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         map_side: int,
         augmentation: Augmentation | None,
         soft_targets: Float32 | None = None,
+        certainty: Float32 | None = None,
         seed: int = 0,
         start_epoch: int = 0,
     ) -> None:
@@ -120,7 +125,9 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         self.augmentation, self.soft_targets, self.seed = augmentation, soft_targets, seed
         is_scene = targets == (-1 if background is None else background)
         self.scenes = np.flatnonzero(is_scene)
-        self.can_be_cut = np.full(len(targets), masks is not None) & ~is_scene
+        everything = np.ones(len(targets), np.float32)
+        self.belief = everything if certainty is None else believed(certainty)
+        self.can_be_cut = ~is_scene & (self.belief >= CUT_BELIEF) & (masks is not None)
         self.objects = np.flatnonzero(self.can_be_cut)
         self.epoch = start_epoch
         self._shuffle()
@@ -152,6 +159,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
             "single": np.array([len(set(present)) == 1 for _, present in shown], np.float32),
             "weights": self.weights[self.targets[chosen]],
             "foreground": foreground,
+            "belief": self.belief[chosen],
         }
         known["teacher"] = known["targets"]
         if self.soft_targets is not None:  # of a scene with objects of several classes it knows nothing
@@ -189,6 +197,11 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         for other in others:
             scene = paste(random_crop(self._photograph(int(other)), self.size, how, rng), scene, sides, rng)
         return paste(view, scene, sides, rng), [*self.targets[others].tolist(), *present]
+
+
+def believed(certainty: Float32) -> Float32:
+    """Weight (N,) of masks in the loss, from 0 at `DOUBTED` to 1 at `BELIEVED` and above."""
+    return np.asarray(np.clip((certainty - DOUBTED) / (BELIEVED - DOUBTED), 0, 1), np.float32)
 
 
 def _to_map(mask: UInt8, side: int) -> Float32:

@@ -120,11 +120,12 @@ class Localizing(keras.Model):  # type: ignore[misc]
             return class_loss
         map_logits = self.map_logits(y_pred, y["targets"])
         # log(1 + e^x) - x t, the cross-entropy of a logit x against a target t
-        map_loss = ops.mean(ops.softplus(map_logits) - map_logits * y["foreground"])
+        by_map = ops.mean(ops.softplus(map_logits) - map_logits * y["foreground"], axis=(1, 2))
+        map_loss = ops.mean(y["belief"] * by_map)
         self.map_loss.update_state(map_loss)
         region_logits = self.region_logits(y_pred, y["foreground"], map_logits)
         by_region = -ops.sum(y["targets"] * ops.log_softmax(region_logits), axis=1)
-        region_loss = ops.mean(y["weights"] * y["single"] * by_region)
+        region_loss = ops.mean(y["weights"] * y["single"] * y["belief"] * by_region)
         self.region_loss.update_state(region_loss)
         return class_loss + self.mask_weight * map_loss + self.region_weight * region_loss
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import combinations
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -18,7 +19,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from lightcam_edge.box import COMPONENTS, BoxRule, boxes_from_map
+from lightcam_edge.box import COMPONENTS, Box, BoxRule, boxes_from_map
 from lightcam_edge.cam import br_avgcam_weights, upsample
 from lightcam_edge.errors import InputError, UsageError
 from lightcam_edge.interpreter import Interpreter
@@ -42,6 +43,7 @@ GRID = 48
 TUTOR_SIZES = (1.0, 9 / 7)
 STEEPNESS = 12.0
 EMPTY_SHARE = 0.99
+MASK_CUT = 0.45
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +53,28 @@ class Lesson:
     Args:
         masks: (N, m, m) uint8, how sure a pixel is foreground, 0..255; zero for background photographs.
         scores: (N, C) class probabilities.
+        certainty: (N,) how well those who made a mask agree about its box, mean IoU in [0, 1];
+            1 for background photographs, and where there is only one opinion.
     """
 
     masks: UInt8
     scores: Float32
+    certainty: Float32
+
+    def part(self, which: slice) -> "Lesson":
+        """What it says of some of the photographs."""
+        return Lesson(self.masks[which], self.scores[which], self.certainty[which])
 
     def save(self, path: Path, names: Sequence[str]) -> None:
         """Keep it, with a name for each photograph, so that `read_lesson` can find them again."""
         temporary = path.with_suffix(".part.npz")
-        np.savez_compressed(temporary, names=np.array(names), masks=self.masks, scores=self.scores)
+        np.savez_compressed(
+            temporary,
+            names=np.array(names),
+            masks=self.masks,
+            scores=self.scores,
+            certainty=self.certainty,
+        )
         temporary.replace(path)
 
 
@@ -74,7 +89,7 @@ def read_lesson(path: Path, names: Sequence[str]) -> Lesson:
         with np.load(path) as arrays:
             rows = {name: row for row, name in enumerate(arrays["names"].tolist())}
             order = [rows[name] for name in names]
-            return Lesson(arrays["masks"][order], arrays["scores"][order])
+            return Lesson(*(arrays[part][order] for part in ("masks", "scores", "certainty")))
     except KeyError as error:
         raise UsageError(f"{path} tells nothing of {error}: it was made for other photographs") from error
     except (OSError, ValueError, BadZipFile) as error:
@@ -152,17 +167,44 @@ def teach_from_imagenet(pixels: UInt8, targets: Int64, background: int | None, p
     kernel, bias = fit_linear_classifier(pooled, targets, int(targets.max()) + 1)
     probabilities = softmax(pooled @ reader.kernel + reader.bias)
     objects = np.flatnonzero(targets != background)
-    cams = np.zeros((len(objects), GRID, GRID), np.float32)
+    looks = []
     for number, look in enumerate(IMAGENET_LOOKS, start=1):
         step = f"marking {number}/{len(IMAGENET_LOOKS)}"
-        cams += _look(look, pixels, objects, probabilities, step, progress)
+        looks.append(_look(look, pixels, objects, probabilities, step, progress))
+    cams = np.sum(looks, axis=0)
+    certainty = np.ones(len(pixels), np.float32)
+    certainty[objects] = agreement(looks, BoxRule())
     masks = np.zeros((len(pixels), MASK_SIDE, MASK_SIDE), np.uint8)
     with ThreadPoolExecutor(cv2.getNumberOfCPUs()) as pool:
         refined = pool.map(lambda row: refine(pixels[objects[row]], cams[row]), range(len(objects)))
         for done, (index, mask) in enumerate(zip(objects, refined, strict=True), start=1):
             masks[index] = mask
             progress("carrying masks to edges", done, len(objects))
-    return Lesson(masks, softmax(pooled @ kernel + bias))
+    return Lesson(masks, softmax(pooled @ kernel + bias), certainty)
+
+
+def agreement(opinions: Sequence[Float32 | UInt8], rule: BoxRule) -> Float32:
+    """How well several maps of each photograph agree about the box.
+
+    Where two teachers box alike they are nearly always right, and where they do
+    not, one of them is wrong.
+
+    Args:
+        opinions: (N, h, w) maps each, at least two.
+        rule: from a map to its box.
+
+    Returns:
+        (N,) mean IoU over pairs of opinions.
+    """
+
+    def boxed(one: Float32 | UInt8) -> Box | None:
+        return next(iter(boxes_from_map(one.astype(np.float32), rule)), None)
+
+    boxes = [[boxed(one) for one in opinion] for opinion in opinions]
+    pairs = [
+        [a.iou(b) if a and b else 0.0 for a, b in zip(*pair, strict=True)] for pair in combinations(boxes, 2)
+    ]
+    return np.asarray(np.mean(pairs, axis=0), np.float32)
 
 
 def _look(
@@ -246,7 +288,7 @@ def teach_from_network(
         scores += said / len(looks)
         for index in np.flatnonzero(targets != background):
             masks[index] += tutor.mark(pixels[index], cams[index]) / np.float32(len(looks))
-    return Lesson(np.rint(masks).astype(np.uint8), scores)
+    return Lesson(np.rint(masks).astype(np.uint8), scores, np.ones(len(pixels), np.float32))
 
 
 def _tutors(path: Path, labels: Sequence[str]) -> list[Tutor]:
@@ -327,7 +369,7 @@ def calibrate(cams: Float32, masks: UInt8, input_hw: tuple[int, int]) -> tuple[B
         (upsample(cam, input_hw), upsample(mask.astype(np.float32), input_hw))
         for cam, mask in zip(cams, masks, strict=True)
     ]
-    wanted = [(cam, box[0]) for cam, mask in pairs if (box := boxes_from_map(mask, BoxRule(0.5)))]
+    wanted = [(cam, box[0]) for cam, mask in pairs if (box := boxes_from_map(mask, BoxRule(MASK_CUT)))]
     rules = [BoxRule(cut / 20, part) for part in COMPONENTS for cut in range(1, 19)]
 
     def agreement(rule: BoxRule) -> float:
@@ -380,15 +422,17 @@ def teach(
         return teach_from_network(pixels, targets, labels, background, Path(teacher), progress)
 
     lessons = [lesson(teacher) for teacher in teachers or (IMAGENET,)]
-    return _mean(lessons) if len(lessons) > 1 else lessons[0]
+    return lessons[0] if len(lessons) == 1 else _mean(lessons, np.flatnonzero(targets != background))
 
 
-def _mean(lessons: Sequence[Lesson]) -> Lesson:
+def _mean(lessons: Sequence[Lesson], objects: Int64) -> Lesson:
     masks = np.zeros(lessons[0].masks.shape, np.uint16)
     for lesson in lessons:
         masks += lesson.masks
     scores = np.stack([lesson.scores for lesson in lessons]).mean(axis=0)
-    return Lesson((masks // len(lessons)).astype(np.uint8), np.asarray(scores, np.float32))
+    certainty = np.ones(len(masks), np.float32)
+    certainty[objects] = agreement([lesson.masks[objects] for lesson in lessons], BoxRule(MASK_CUT))
+    return Lesson((masks // len(lessons)).astype(np.uint8), np.asarray(scores, np.float32), certainty)
 
 
 def _chunks(indices: Int64, step: str, progress: Progress) -> Iterator[Int64]:

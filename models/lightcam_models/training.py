@@ -157,7 +157,7 @@ def _prepare(order: Order, state: Path, progress: Progress) -> tuple[Photographs
     held_out = {id(example) for example in validation.examples}
     count = sum(id(example) not in held_out for example in dataset.examples)
     parts = (
-        Photographs(pixels[part], targets[part], lesson and Lesson(lesson.masks[part], lesson.scores[part]))
+        Photographs(pixels[part], targets[part], lesson and lesson.part(part))
         for part in (slice(count), slice(count, None))
     )
     return next(parts), next(parts)
@@ -250,6 +250,7 @@ def _batches(
         model.trunk.output_shape[1],
         order.recipe.augmentation if augmented else None,
         part.lesson.scores if part.lesson else None,
+        part.lesson.certainty if part.lesson else None,
         order.seed,
         epoch,
     )
