@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lightcam_models.augmentation import Augmentation, View, paste, random_crop, random_look
+from lightcam_models.augmentation import Augmentation, View, beside, paste, random_crop, random_look
 
 HOW = Augmentation()
 
@@ -62,6 +62,13 @@ def test_what_is_probably_background_is_not_cut_out(view: View, rng: np.random.G
     placed = paste(unsure, scene, (0.5, 0.5), rng)
     assert np.array_equal(placed.pixels, scene.pixels)
     assert not placed.mask.any()
+
+
+def test_the_widest_strip_beside_an_object_is_found() -> None:
+    mask = np.zeros((100, 100), np.uint8)
+    mask[20:90, 50:95] = 200
+    assert beside(mask) == (0, 1, 0, 0.47)
+    assert beside(np.full_like(mask, 255)) is None
 
 
 def test_looks_change_the_pixels_but_not_the_size(view: View, rng: np.random.Generator) -> None:

@@ -64,6 +64,19 @@ def test_a_scene_with_objects_of_both_classes_is_told_as_both() -> None:
     assert served["targets"].sum(axis=1) == pytest.approx(1)
 
 
+def test_scenes_are_also_cut_from_beside_other_objects() -> None:
+    masks = np.zeros((7, 128, 128), np.uint8)
+    masks[:4, :, 64:] = 255
+    everywhere = Augmentation(paste=1.0, several=0.0, surroundings=1.0, blur=0.0, lightness=0.0)
+    served = batches(everywhere, masks=masks, batch_size=7)
+
+    images, known = served[0]
+    corners = images[known["targets"][:, 2] == 0][:, [0, 0, -1, -1], [0, -1, 0, -1], 0]
+
+    assert len(served.strips) == 4
+    assert set(np.median(corners, axis=1).tolist()) <= {0.0, 30.0, 60.0, 90.0}
+
+
 def test_doubted_masks_count_less_and_are_not_cut_out() -> None:
     masks = np.zeros((7, 128, 128), np.uint8)
     masks[:4, 32:96, 32:96] = 255

@@ -8,9 +8,13 @@ import numpy.typing as npt
 
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
+Strip = tuple[float, float, float, float]
 SIDE, MASK_SIDE = 256, 128
 # How solid a cut-out is, by how sure its pixel is foreground.
 OPACITIES = np.rint(255 * np.clip((np.arange(256) / 255 - 0.3) / 0.4, 0, 1)).astype(np.uint8)
+FAINT = 25
+STRIP_GAP = 0.03
+LEAST_STRIP = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,8 @@ class Augmentation:
         aspect: largest change of aspect ratio, as a natural logarithm.
         blur: share of photographs scaled down and up again, so that sharpness tells no class.
         lightness: largest change of brightness and of contrast, as a share.
+        surroundings: share of scenes that are cut from beside another object instead of from a
+            background photograph.
         paste: share of objects cut out by their mask and placed on a background photograph.
         paste_side: smallest and largest side of a placed object's photograph, as a share of the frame's.
         several: share of those that get other objects beside them.
@@ -33,6 +39,7 @@ class Augmentation:
     aspect: float = 0.2
     blur: float = 0.5
     lightness: float = 0.25
+    surroundings: float = 0.5
     paste: float = 0.4
     paste_side: tuple[float, float] = (0.2, 0.95)
     several: float = 0.25
@@ -99,6 +106,33 @@ def paste(view: View, scene: View, sides: tuple[float, float], rng: np.random.Ge
     marked = masks[y // ratio : (y + small) // ratio, x // ratio : (x + small) // ratio]
     np.maximum(marked, mask, out=marked)
     return View(pixels, masks)
+
+
+def beside(mask: UInt8) -> Strip | None:
+    """The largest strip of a photograph that holds nothing of its object.
+
+    Where an object usually is, branches and rugs are too: landscapes alone do
+    not teach that they are no part of it.
+
+    Args:
+        mask: (m, m) uint8, how sure a pixel is foreground.
+
+    Returns:
+        Rows and columns as shares of the side, or None where each strip is narrower than `LEAST_STRIP`.
+    """
+    side = len(mask)
+    x, y, width, height = cv2.boundingRect((mask > FAINT).view(np.uint8))
+    gap = round(side * STRIP_GAP)
+    strips = [
+        (0, max(0, y - gap), 0, side),
+        (min(side, y + height + gap), side, 0, side),
+        (0, side, 0, max(0, x - gap)),
+        (0, side, min(side, x + width + gap), side),
+    ]
+    top, bottom, left, right = max(strips, key=lambda one: (one[1] - one[0]) * (one[3] - one[2]))
+    if min(bottom - top, right - left) < LEAST_STRIP * side:
+        return None
+    return top / side, bottom / side, left / side, right / side
 
 
 def random_look(pixels: UInt8, how: Augmentation, rng: np.random.Generator) -> UInt8:

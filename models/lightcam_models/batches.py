@@ -16,7 +16,16 @@ from lightcam_edge.errors import InputError, UsageError
 from lightcam_edge.geometry import Fit, fit_pixels
 from lightcam_edge.images import decode_image
 from lightcam_edge.model_file import write_atomically
-from lightcam_models.augmentation import SIDE, Augmentation, View, paste, random_crop, random_look
+from lightcam_models.augmentation import (
+    SIDE,
+    Augmentation,
+    Strip,
+    View,
+    beside,
+    paste,
+    random_crop,
+    random_look,
+)
 from lightcam_models.datasets import Dataset, Example, read_bytes
 from lightcam_models.progress import Progress
 
@@ -129,6 +138,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         self.belief = everything if certainty is None else believed(certainty)
         self.can_be_cut = ~is_scene & (self.belief >= CUT_BELIEF) & (masks is not None)
         self.objects = np.flatnonzero(self.can_be_cut)
+        self.strips = strips_of(masks, self.objects) if augmentation and masks is not None else []
         self.epoch = start_epoch
         self._shuffle()
 
@@ -181,7 +191,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
             pixels = np.asarray(cv2.resize(view.pixels, shape, interpolation=cv2.INTER_LINEAR), np.uint8)
             return View(pixels, view.mask), present
         view = random_crop(view, self.size, how, rng)
-        if len(self.scenes) and self.can_be_cut[index] and rng.random() < how.paste:
+        if self.can_be_cut[index] and (len(self.scenes) or self.strips) and rng.random() < how.paste:
             view, present = self._placed(view, present, how, rng)
         return View(random_look(view.pixels, how, rng), view.mask), present
 
@@ -189,7 +199,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         self, view: View, present: list[int], how: Augmentation, rng: np.random.Generator
     ) -> tuple[View, list[int]]:
         """An object on a scene, perhaps with others beside it, the first drawn last."""
-        scene = random_crop(self._photograph(int(rng.choice(self.scenes))), self.size, how, rng)
+        scene = self._scene(how, rng)
         if rng.random() >= how.several:
             return paste(view, scene, how.paste_side, rng), present
         sides = (how.paste_side[0], how.several_side)
@@ -197,6 +207,25 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         for other in others:
             scene = paste(random_crop(self._photograph(int(other)), self.size, how, rng), scene, sides, rng)
         return paste(view, scene, sides, rng), [*self.targets[others].tolist(), *present]
+
+    def _scene(self, how: Augmentation, rng: np.random.Generator) -> View:
+        """Something to place objects on: a background photograph, or what lies beside another object."""
+        use_strip = rng.random() < how.surroundings or not len(self.scenes)
+        if not (self.strips and use_strip):
+            return random_crop(self._photograph(int(rng.choice(self.scenes))), self.size, how, rng)
+        index, strip = self.strips[int(rng.integers(len(self.strips)))]
+        side = self.pixels.shape[1]
+        top, bottom, left, right = (round(edge * side) for edge in strip)
+        part = np.ascontiguousarray(self.pixels[index, top:bottom, left:right])
+        shape = (self.size, self.size)
+        pixels = np.asarray(cv2.resize(part, shape, interpolation=cv2.INTER_LINEAR), np.uint8)
+        return View(pixels, np.zeros((self.size // 2, self.size // 2), np.uint8))
+
+
+def strips_of(masks: UInt8, chosen: npt.NDArray[np.int64]) -> list[tuple[int, Strip]]:
+    """What lies beside the objects of some photographs: the photograph's index, and the strip."""
+    found = ((int(index), beside(masks[index])) for index in chosen)
+    return [(index, strip) for index, strip in found if strip]
 
 
 def believed(certainty: Float32) -> Float32:

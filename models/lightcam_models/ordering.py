@@ -26,6 +26,7 @@ def place(
     learning_rate: float | None = None,
     input_size: int | None = None,
     training_size: int | None = None,
+    frozen_blocks: int | None = None,
     options: Sequence[str] = (),
     backbone: Path | None = None,
     teachers: Sequence[str] = (),
@@ -56,9 +57,10 @@ def place(
         batch_size=batch_size,
         learning_rate=learning_rate,
         training_size=training_size,
+        frozen_blocks=frozen_blocks,
     )
-    if dataset.background is None:
-        settled = replace(settled, augmentation=replace(settled.augmentation, paste=0.0))
+    if dataset.background is None:  # the map is that of one class, so objects of one class are shown
+        settled = replace(settled, augmentation=replace(settled.augmentation, several=0.0))
     return Order(
         dataset,
         out,

@@ -43,7 +43,7 @@ GRID = 48
 TUTOR_SIZES = (1.0, 9 / 7)
 STEEPNESS = 12.0
 EMPTY_SHARE = 0.99
-MASK_CUT = 0.45
+MASK_CUT = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -398,7 +398,7 @@ def teach(
     teachers: Sequence[str],
     progress: Progress,
 ) -> Lesson:
-    """Masks and scores by every teacher, averaged; by ImageNet's networks if none is named.
+    """Masks and scores by every teacher together; by ImageNet's networks if none is named.
 
     Args:
         pixels: (N, side, side, 3) uint8 photographs.
@@ -426,13 +426,15 @@ def teach(
 
 
 def _mean(lessons: Sequence[Lesson], objects: Int64) -> Lesson:
-    masks = np.zeros(lessons[0].masks.shape, np.uint16)
-    for lesson in lessons:
-        masks += lesson.masks
+    """The geometric mean of masks, so that all have to be sure, and the plain one of scores."""
+    masks = np.zeros_like(lessons[0].masks)
+    for index in objects:
+        logs = [np.log(np.maximum(lesson.masks[index], 1, dtype=np.float32)) for lesson in lessons]
+        masks[index] = np.exp(np.mean(logs, axis=0))
     scores = np.stack([lesson.scores for lesson in lessons]).mean(axis=0)
     certainty = np.ones(len(masks), np.float32)
     certainty[objects] = agreement([lesson.masks[objects] for lesson in lessons], BoxRule(MASK_CUT))
-    return Lesson((masks // len(lessons)).astype(np.uint8), np.asarray(scores, np.float32), certainty)
+    return Lesson(masks, np.asarray(scores, np.float32), certainty)
 
 
 def _chunks(indices: Int64, step: str, progress: Progress) -> Iterator[Int64]:
