@@ -13,6 +13,7 @@ from lightcam_models.evaluation.metrics import (
     localized,
     max_box_acc,
     max_box_acc_v2,
+    presence_level,
     score,
 )
 
@@ -141,3 +142,10 @@ def test_the_best_centred_box_is_right_for_most_images() -> None:
     assert best_centred_box(truths, [(50, 100)] * 3) == 0.4
     with pytest.raises(ValueError, match="no boxes"):
         best_centred_box([], [])
+
+
+def test_presence_is_what_nearly_all_scenes_stay_below() -> None:
+    cams = np.zeros((100, 2, 2), np.float32)
+    cams[:, 1, 1] = np.arange(100) / 10
+    assert presence_level(cams) == pytest.approx(9.801)
+    assert presence_level(-np.ones((3, 2, 2), np.float32)) == 0

@@ -12,7 +12,6 @@ from lightcam_models.teacher import (
     agreement,
     calibrate,
     fit_linear_classifier,
-    presence,
     read_lesson,
     refine,
     teach,
@@ -122,13 +121,6 @@ def test_teachers_vote_and_their_doubts_are_kept(tmp_path: Path) -> None:
     assert lesson.masks[0, 0, 0] == 141  # the root of 200 x 100
     assert lesson.masks[1].max() < 15
     assert lesson.certainty.tolist() == [1, 0, 1]
-
-
-def test_presence_is_what_nearly_all_scenes_stay_below() -> None:
-    cams = np.zeros((100, 2, 2), np.float32)
-    cams[:, 1, 1] = np.arange(100) / 10
-    assert presence(cams) == pytest.approx(9.801)
-    assert presence(-np.ones((3, 2, 2), np.float32)) == 0
 
 
 def test_a_model_file_teaches_by_its_own_rule(tiny_model: Path) -> None:

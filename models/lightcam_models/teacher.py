@@ -42,7 +42,6 @@ IMAGENET_LOOKS = ((0, 320, False), (0, 384, True), (2, 320, False))
 GRID = 48
 TUTOR_SIZES = (1.0, 9 / 7)
 STEEPNESS = 12.0
-EMPTY_SHARE = 0.99
 MASK_CUT = 0.4
 
 
@@ -378,15 +377,6 @@ def calibrate(cams: Float32, masks: UInt8, input_hw: tuple[int, int]) -> tuple[B
 
     best = max(rules, key=agreement)
     return best, agreement(best)
-
-
-def presence(scene_cams: Float32) -> float:
-    """The value that the maps of `EMPTY_SHARE` of photographs without objects stay below.
-
-    Args:
-        scene_cams: (N, h, w) maps of such photographs, at least one.
-    """
-    return round(max(0.0, float(np.quantile(scene_cams.max(axis=(1, 2)), EMPTY_SHARE))), 3)
 
 
 def teach(

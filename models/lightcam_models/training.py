@@ -22,18 +22,17 @@ from lightcam_models.architectures import build_model, load_backbone, localizati
 from lightcam_models.augmentation import SIDE
 from lightcam_models.batches import Batches, decode_photographs
 from lightcam_models.datasets import Dataset, split_validation
+from lightcam_models.evaluation.metrics import EMPTY_SHARE, presence_level
 from lightcam_models.objective import Localizing
 from lightcam_models.pictures import contact_sheet, training_curves
 from lightcam_models.precision import choose_policy, cpu_description
 from lightcam_models.progress import Progress
 from lightcam_models.recipes import TRAINING_SHARE, Recipe
 from lightcam_models.teacher import (
-    EMPTY_SHARE,
     Lesson,
     Trunk,
     calibrate,
     localize_all,
-    presence,
     read_lesson,
     teach,
 )
@@ -344,8 +343,8 @@ def _assess(order: Order, final: keras.Model, validation: Photographs, progress:
         cam["score"] = "region"
         results["mean_iou_with_teacher"] = agreement
         if scenes := int((validation.targets == background).sum()):
-            cam["presence"] = presence(cams[validation.targets == background])
-            cam["presence_source"] = f"stays above the maps of {EMPTY_SHARE:.0%} of {scenes} held-out scenes"
+            cam["presence"] = presence_level(cams[validation.targets == background])
+            cam["presence_source"] = f"above the maps of {EMPTY_SHARE:.0%} of {scenes} held-out scenes"
     progress.line(f"validation: accuracy {accuracy:.1%} of {len(scores)} photographs; {cam}")
     return {"cam": cam, "results": results}
 

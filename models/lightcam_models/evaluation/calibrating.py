@@ -26,7 +26,7 @@ from lightcam_edge.images import Photo, photo_from_array
 from lightcam_edge.localizer import Localizer, Options
 from lightcam_models.datasets import split_validation
 from lightcam_models.evaluation.evaluating import Request, test_set
-from lightcam_models.evaluation.metrics import RIGHT_IOU
+from lightcam_models.evaluation.metrics import EMPTY_SHARE, RIGHT_IOU, presence_level
 from lightcam_models.evaluation.observing import Observation, Shot, methods_of, observe
 from lightcam_models.progress import Progress
 
@@ -35,7 +35,10 @@ Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 UInt8 = npt.NDArray[np.uint8]
 
-THRESHOLDS = (0.0, 0.01, 0.02, 0.03, 0.05, 0.075, *(percent / 100 for percent in range(10, 100, 5)))
+THRESHOLDS = (
+    *(0.0, 0.01, 0.02, 0.03, 0.05, 0.075),
+    *(percent / 100 for percent in (*range(10, 32, 2), *range(35, 100, 5))),
+)
 SMOOTHINGS = (0.0, 0.5, 1.0)
 MOVED_SHARES = (0.5, 0.8)
 NO_SCENE = 127
@@ -82,6 +85,8 @@ class Calibration:
         with_boxes: whether true boxes chose it.
         other: what true boxes would have chosen, to tell what doing without them costs; or None.
         before: percent of right boxes under the card's former setting, or None where no true box is known.
+        scenes: how many photographs without objects were held out.
+        presence: value of the map that nearly all of them stay below, or None without any.
     """
 
     data: str
@@ -90,12 +95,17 @@ class Calibration:
     with_boxes: bool
     other: Choice | None
     before: float | None
+    scenes: int = 0
+    presence: float | None = None
 
     def spec(self, former: CamSpec) -> CamSpec:
         """The card's part, with the source of the threshold named."""
         setting = self.chosen.setting
         how = "most boxes right" if self.with_boxes else "boxes that move with the photograph, no box used"
         source = f"{how}: {self.images} {self.data}"
+        if self.presence is not None:
+            empty = f"above the maps of {EMPTY_SHARE:.0%} of {self.scenes} scenes: {self.data}"
+            former = replace(former, presence=self.presence, presence_source=empty)
         return replace(
             former,
             method=setting.method,
@@ -126,6 +136,7 @@ def calibrate(
     test = test_set(held_out, plain.card, replace(request, split="train"))
     background = plain.card.background.label if plain.card.background else None
     objects = [shot for shot in test.shots if shot.label != background]
+    scenes = [shot for shot in test.shots if shot.label == background]
     located = [shot for shot in objects if len(shot.truths) == 1]
     if with_boxes:
         objects = located
@@ -144,7 +155,6 @@ def calibrate(
     if with_boxes and by_truth:
         chosen, other = by_truth, None
     else:
-        scenes = [shot for shot in test.shots if shot.label == background]
         own = [
             index
             for index, one in enumerate(settings)
@@ -155,7 +165,16 @@ def calibrate(
         chosen, other = _choice_by_moving(candidates, moved_ious, right[:, own]), by_truth
     before = _before(localizer, seen, known)
     data = f"held-out training photographs of {request.data} (share {share:g}, seed {request.seed})"
-    return Calibration(data, len(seen), chosen, with_boxes, other, before)
+    presence = _presence(plain, scenes, chosen.setting, progress)
+    return Calibration(data, len(seen), chosen, with_boxes, other, before, len(scenes), presence)
+
+
+def _presence(
+    localizer: Localizer, scenes: Sequence[Shot], setting: Setting, progress: Progress
+) -> float | None:
+    empty = observe(localizer, scenes, progress, "looking at scenes").seen
+    cams = [smooth(observation.sights[setting.method].cam, setting.smoothing) for observation in empty]
+    return presence_level(cams) if cams else None
 
 
 def _unsmoothed(localizer: Localizer) -> Localizer:

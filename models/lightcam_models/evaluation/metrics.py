@@ -19,6 +19,7 @@ RIGHT_IOU = 0.5
 CONFIDENCE_PERCENT = 95
 BOOTSTRAP_ROUNDS = 10_000
 MAP_LEVELS = 255
+EMPTY_SHARE = 0.99
 CENTRED_SHARES = tuple(percent / 100 for percent in range(20, 101, 5))
 
 
@@ -137,6 +138,16 @@ def _inclusive_iou(boxes: Int64, truths: Int64) -> Float64:
     shared = np.maximum(sides, 0).prod(axis=-1)
     areas = ((one[..., 2:] - one[..., :2] + 1).prod(axis=-1) for one in (a, b))
     return np.asarray(shared / (sum(areas) - shared), np.float64)
+
+
+def presence_level(scene_cams: Sequence[Float32]) -> float:
+    """The value that the maps of `EMPTY_SHARE` of photographs without objects stay below.
+
+    Args:
+        scene_cams: (h, w) maps of such photographs, at least one.
+    """
+    peaks = [float(cam.max()) for cam in scene_cams]
+    return round(max(0.0, float(np.quantile(peaks, EMPTY_SHARE))), 3)
 
 
 def max_box_acc(ious: Float64, least: float = RIGHT_IOU) -> float:

@@ -156,6 +156,8 @@ def calibration_text(name: str, calibration: Calibration) -> str:
     if calibration.before is not None:
         lines.append(f"  before: {calibration.before:.1f}% of boxes right")
     lines.append(_choice_line("chosen", calibration.chosen))
+    if calibration.presence is not None:
+        lines.append(f"  present above {calibration.presence:.2f}, by {calibration.scenes} scenes")
     if calibration.other:
         lines.append(_choice_line("true boxes would choose", calibration.other))
         if calibration.chosen.right is not None and calibration.other.right is not None:
