@@ -20,6 +20,7 @@ from lightcam_edge.geometry import Fit, fit_pixels
 from lightcam_edge.images import Photo, photo_from_array, photo_from_pil, read_image
 from lightcam_edge.interpreter import Backend, Interpreter, Outputs
 from lightcam_edge.model_file import DEFAULT_MODEL, ModelFile, probe, read_model
+from lightcam_edge.peaks import boxes_by_peaks
 from lightcam_edge.region import cells, region_scores
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class Options:
         component: box each connected component, or all together.
         label: the class to localize, instead of the one with the highest score.
         max_boxes: how many boxes at most; 0 means all.
+        split: give objects that touch a box each, see `boxes_by_peaks`; where several boxes are
+            wanted if None.
         min_score: no box where the class scores less, in [0, 1].
         score: classify the whole `frame`, or the `region` of each box.
         presence: value of the map that an object must reach where regions are scored, 0 or more.
@@ -53,6 +56,7 @@ class Options:
     component: Component | None = None
     label: str | None = None
     max_boxes: int = 1
+    split: bool | None = None
     min_score: float = 0.0
     score: Scoring | None = None
     presence: float | None = None
@@ -219,6 +223,8 @@ class Localizer:
         self.presence = cam.presence if options.presence is None else options.presence
         self.options = options
         self._wanted = None if options.label is None else self._class_index(options.label)
+        several = options.max_boxes != 1 and options.component is None
+        self.splits = several if options.split is None else options.split
         self._weights = self.interpreter.gap_weights
         self._background = self.card.background.index if self.card.background else None
         if self.method == "br-avgcam":
@@ -329,7 +335,7 @@ class Localizer:
         """Boxes of the frame's class; none where that is the background."""
         if class_index == self._background or score < self.options.min_score:
             return []
-        boxes = boxes_from_map(upsample(cam, self.input_hw), self.rule, self.options.max_boxes)
+        boxes = self._boxes(cam)[: self.options.max_boxes or None]
         label = self.card.labels[class_index]
         found = (fit.to_image(box) for box in boxes)
         return [Detection(box, class_index, label, score) for box in found if box.area > 0]
@@ -338,7 +344,7 @@ class Localizer:
         """Boxes with a class each, and the scores of the first one, or the frame's if there is none."""
         detections: list[Detection] = []
         scores = outputs.scores
-        for box in boxes_from_map(upsample(cam, self.input_hw), self.rule, max_boxes=0):
+        for box in self._boxes(cam):
             part = cells(box, self.input_hw, (cam.shape[0], cam.shape[1]))
             if self._wanted is None and cam[part].max() < self.presence:
                 continue
@@ -352,6 +358,12 @@ class Localizer:
             if len(detections) == self.options.max_boxes:
                 break
         return detections, scores
+
+    def _boxes(self, cam: Float32) -> list[Box]:
+        """Every box in the input frame, the largest part of the map first."""
+        if self.splits:
+            return boxes_by_peaks(cam, self.input_hw, self.rule.threshold)
+        return boxes_from_map(upsample(cam, self.input_hw), self.rule, max_boxes=0)
 
     def _mapped(self, scores: Float32) -> int:
         """The class whose CAM shows the regions: the one asked for, or the best that is an object."""

@@ -108,7 +108,7 @@ def test_a_small_thing_is_named_by_its_region_where_the_frame_sees_none(localize
 
 
 def test_every_region_has_a_class_of_its_own(tiny_model: Path) -> None:
-    everything = Localizer(tiny_model, threads=1, options=Options(score="region", max_boxes=0))
+    everything = Localizer(tiny_model, threads=1, options=Options(score="region", max_boxes=0, split=False))
 
     found = everything(scene((64, 144), (SMALL_RED, RED), (SMALL_BLUE, BLUE)), "rgb")
 
@@ -186,10 +186,11 @@ LARGE, SMALL = Box(12, 8, 60, 40), Box(96, 16, 120, 32)
     ("options", "expected"),
     [
         (Options(), [LARGE]),
-        (Options(max_boxes=0), [LARGE, SMALL]),
+        (Options(max_boxes=0, split=False), [LARGE, SMALL]),
+        (Options(max_boxes=0, component="largest"), [LARGE, SMALL]),
         (Options(component="all"), [Box(12, 8, 120, 40)]),
-        (Options(method="cam", max_boxes=0), [LARGE]),  # the red map does not see the blue thing
-        (Options(method="cam", label="blue", max_boxes=0), [SMALL]),
+        (Options(method="cam", max_boxes=0, split=False), [LARGE]),  # the red map does not see the blue thing
+        (Options(method="cam", label="blue", max_boxes=0, split=False), [SMALL]),
         (Options(label="background"), []),
         (Options(min_score=1.0), []),
     ],
@@ -320,3 +321,17 @@ def test_a_name_the_package_lacks_is_an_attribute_error() -> None:
 
     with pytest.raises(AttributeError, match="no attribute 'Locator'"):
         _ = lightcam_edge.Locator  # type: ignore[attr-defined]
+
+
+def test_things_that_touch_get_a_box_each_where_several_are_wanted(tiny_model: Path) -> None:
+    # a red and a blue thing, with a fainter bridge between them
+    bridge = (Box(48, 24, 84, 32), (170, 80, 128))
+    pixels = scene((64, 144), (Box(12, 16, 48, 40), RED), bridge, (Box(84, 16, 120, 40), BLUE))
+    localizer = Localizer(tiny_model, threads=1, options=Options(score="region", threshold=0.2))
+
+    single = localizer(pixels, "rgb")
+    localizer.set_options(Options(score="region", threshold=0.2, max_boxes=0))
+    several = localizer(pixels, "rgb")
+
+    assert [one.box.x1 > 110 and one.box.x0 < 20 for one in single.detections] == [True]
+    assert sorted(one.label for one in several.detections) == ["blue", "red"]

@@ -80,7 +80,7 @@ def test_several_boxes_and_low_scores_are_told(run: Callable[..., Result]) -> No
     pixels[16:32, 96:120] = (0, 0, 255)
     save("two.png", pixels)
 
-    assert "  boxes 36,16..72,40 96,16..120,32  " in run("two.png", "--max-boxes", "0").stdout
+    assert "  boxes 36,16..72,40 96,16..120,32  " in run("two.png", "--max-boxes", "0", "--no-split").stdout
     assert "nothing (red 0." in run("two.png", "--min-score", "0.999").stdout
     assert "is below 0.999)" in run("two.png", "--min-score", "0.999").stdout
 

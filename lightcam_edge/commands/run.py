@@ -44,6 +44,11 @@ if TYPE_CHECKING:
     "--max-boxes", type=click.IntRange(0), default=1, show_default=True, help="Boxes an image; 0 is all."
 )
 @click.option(
+    "--split/--no-split",
+    default=None,
+    help="Give objects that touch a box each. Default: where several boxes are wanted.",
+)
+@click.option(
     "--min-score",
     type=click.FloatRange(0, 1),
     default=0.0,
@@ -100,7 +105,17 @@ def _localizer(options: dict[str, Any]) -> "Localizer":
     from lightcam_edge.localizer import Localizer, Options
     from lightcam_edge.model_file import DEFAULT_MODEL
 
-    names = ("method", "threshold", "component", "label", "max_boxes", "min_score", "score", "presence")
+    names = (
+        "method",
+        "threshold",
+        "component",
+        "label",
+        "max_boxes",
+        "split",
+        "min_score",
+        "score",
+        "presence",
+    )
     return Localizer(
         options["model"] or DEFAULT_MODEL,
         threads=options["threads"],
