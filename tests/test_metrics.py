@@ -147,5 +147,11 @@ def test_the_best_centred_box_is_right_for_most_images() -> None:
 def test_presence_is_what_nearly_all_scenes_stay_below() -> None:
     cams = np.zeros((100, 2, 2), np.float32)
     cams[:, 1, 1] = np.arange(100) / 10
-    assert presence_level(cams) == pytest.approx(9.702)
-    assert presence_level(-np.ones((3, 2, 2), np.float32)) == 0
+    objects = np.full((3, 2, 2), 30, np.float32)
+    assert presence_level(cams, objects) == pytest.approx(9.702)
+    assert presence_level(-np.ones((3, 2, 2), np.float32), objects) == 0
+
+
+def test_an_odd_scene_does_not_hide_every_object() -> None:
+    objects = np.array([4, 6, 50], np.float32).reshape(3, 1, 1)
+    assert presence_level([np.full((1, 1), 40, np.float32)], objects) == 3

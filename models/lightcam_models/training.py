@@ -343,7 +343,8 @@ def _assess(order: Order, final: keras.Model, validation: Photographs, progress:
         cam["score"] = "region"
         results["mean_iou_with_teacher"] = agreement
         if scenes := int((validation.targets == background).sum()):
-            cam["presence"] = presence_level(cams[validation.targets == background])
+            is_scene = validation.targets == background
+            cam["presence"] = presence_level(cams[is_scene], cams[~is_scene])
             cam["presence_source"] = f"above the maps of {EMPTY_SHARE:.0%} of {scenes} held-out scenes"
     progress.line(f"validation: accuracy {accuracy:.1%} of {len(scores)} photographs; {cam}")
     return {"cam": cam, "results": results}

@@ -165,16 +165,18 @@ def calibrate(
         chosen, other = _choice_by_moving(candidates, moved_ious, right[:, own]), by_truth
     before = _before(localizer, seen, known)
     data = f"held-out training photographs of {request.data} (share {share:g}, seed {request.seed})"
-    presence = _presence(plain, scenes, chosen.setting, progress)
+    empty = observe(plain, scenes, progress, "looking at scenes").seen
+    presence = _presence(empty, seen, chosen.setting)
     return Calibration(data, len(seen), chosen, with_boxes, other, before, len(scenes), presence)
 
 
 def _presence(
-    localizer: Localizer, scenes: Sequence[Shot], setting: Setting, progress: Progress
+    scenes: Sequence[Observation], objects: Sequence[Observation], setting: Setting
 ) -> float | None:
-    empty = observe(localizer, scenes, progress, "looking at scenes").seen
-    cams = [smooth(observation.sights[setting.method].cam, setting.smoothing) for observation in empty]
-    return presence_level(cams) if cams else None
+    def cams(seen: Sequence[Observation]) -> list[Float32]:
+        return [smooth(observation.sights[setting.method].cam, setting.smoothing) for observation in seen]
+
+    return presence_level(cams(scenes), cams(objects)) if scenes else None
 
 
 def _unsmoothed(localizer: Localizer) -> Localizer:

@@ -140,14 +140,19 @@ def _inclusive_iou(boxes: Int64, truths: Int64) -> Float64:
     return np.asarray(shared / (sum(areas) - shared), np.float64)
 
 
-def presence_level(scene_cams: Sequence[Float32]) -> float:
+def presence_level(scene_cams: Sequence[Float32], object_cams: Sequence[Float32]) -> float:
     """The value that the maps of `EMPTY_SHARE` of photographs without objects stay below.
 
+    It is at most half of what the maps of objects reach, by their median: one
+    odd scene among a few must not hide every object.
+
     Args:
-        scene_cams: (h, w) maps of such photographs, at least one.
+        scene_cams: (h, w) maps of photographs without objects, at least one.
+        object_cams: (h, w) maps of photographs of objects, at least one.
     """
-    peaks = [float(cam.max()) for cam in scene_cams]
-    return round(max(0.0, float(np.quantile(peaks, EMPTY_SHARE))), 3)
+    scenes, objects = ([float(cam.max()) for cam in cams] for cams in (scene_cams, object_cams))
+    level = min(float(np.quantile(scenes, EMPTY_SHARE)), float(np.median(objects)) / 2)
+    return round(max(0.0, level), 3)
 
 
 def max_box_acc(ious: Float64, least: float = RIGHT_IOU) -> float:
