@@ -12,8 +12,8 @@ Float32 = npt.NDArray[np.float32]
 Int64 = npt.NDArray[np.int64]
 
 FINENESS = 2  # places a map cell, along each side
-SADDLE = 0.8  # of the lower peak: objects between which the map dips less are one
-FLOOR = 0.5  # of the threshold
+SADDLE = 0.5  # of the lower peak: objects between which the map dips less are one
+FLOOR = 0.75  # of the threshold
 CLIMB = 1 / 8  # of the way from the threshold to the peak
 
 
