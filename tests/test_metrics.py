@@ -148,7 +148,7 @@ def test_presence_is_what_nearly_all_scenes_stay_below() -> None:
     cams = np.zeros((100, 2, 2), np.float32)
     cams[:, 1, 1] = np.arange(100) / 10
     objects = np.full((3, 2, 2), 30, np.float32)
-    assert presence_level(cams, objects) == pytest.approx(9.702)
+    assert presence_level(cams, objects) == pytest.approx(9.801)
     assert presence_level(-np.ones((3, 2, 2), np.float32), objects) == 0
 
 
