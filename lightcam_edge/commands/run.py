@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -97,8 +97,14 @@ def command(paths: tuple[str, ...], quiet: bool, as_json: bool, **options: Any) 
 
 
 def _stdin() -> Iterator[str]:
-    if sys.stdin is not None:  # a service may have none
-        yield from map(os.fsdecode, sys.stdin.buffer)
+    if sys.stdin is None:  # a service may have none
+        return
+    try:
+        # Python aborts at its end where a thread still waits in its own sys.stdin.
+        lines: BinaryIO = open(sys.stdin.fileno(), "rb", closefd=False)  # noqa: SIM115
+    except OSError:
+        lines = sys.stdin.buffer
+    yield from map(os.fsdecode, lines)
 
 
 def _localizer(options: dict[str, Any]) -> "Localizer":
