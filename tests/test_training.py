@@ -152,6 +152,10 @@ def test_a_teacher_without_its_description_is_refused(folder: Path, tmp_path: Pa
 def test_unknown_recipes_and_options_are_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="choose from masks, plain, paper"):
         place(str(folder), tmp_path / "out", "magic")
+    with pytest.raises(UsageError, match="no teacher imagnet: name imagenet, or a file that is there"):
+        plain_order(folder, tmp_path / "out", teachers=("imagenet", "imagnet"))
+    with pytest.raises(UsageError, match=r"no teacher missing\.keras"):
+        plain_order(folder, tmp_path / "out", teachers=("missing.keras",))
     with pytest.raises(UsageError, match="NAME=VALUE"):
         plain_order(folder, tmp_path / "out", options=("blocks",))
 

@@ -33,7 +33,7 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
     "teachers",
     metavar="imagenet|FILE",
     multiple=True,
-    help="Makes the masks: .keras, .tflite or lesson.npz. Several are averaged. Default: imagenet.",
+    help="Makes the masks: .keras, .tflite or lesson.npz. Several vote. Default: imagenet.",
 )
 @click.option("--validation-share", type=click.FloatRange(0, 0.5), default=0.1, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)

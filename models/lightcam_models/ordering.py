@@ -10,6 +10,7 @@ from lightcam_edge.errors import UsageError
 from lightcam_models.datasets import load_dataset
 from lightcam_models.progress import Progress
 from lightcam_models.recipes import RECIPES
+from lightcam_models.teacher import IMAGENET, TEACHERS
 from lightcam_models.training import Order
 
 
@@ -38,10 +39,12 @@ def place(
     """Read the data set, report what of it is broken, and settle the recipe.
 
     Raises:
-        UsageError: if there is no such recipe, option or data set.
+        UsageError: if there is no such recipe, teacher, option or data set.
     """
     if recipe not in RECIPES:
         raise UsageError(f"no recipe {recipe!r}: choose from {', '.join(RECIPES)}")
+    for teacher in teachers:
+        _refuse_no_teacher(teacher)
     progress = progress or Progress()
     dataset = load_dataset(data, "train", background=background, root=data_root)
     for path, reason in dataset.skipped:
@@ -74,6 +77,14 @@ def place(
         seed,
         precision,
     )
+
+
+def _refuse_no_teacher(teacher: str) -> None:
+    path = Path(teacher)
+    if teacher == IMAGENET or (path.suffix in TEACHERS and path.is_file()):
+        return
+    kinds = ", ".join(TEACHERS)
+    raise UsageError(f"no teacher {teacher}: name {IMAGENET}, or a file that is there ({kinds})")
 
 
 def _option(text: str) -> tuple[str, Any]:

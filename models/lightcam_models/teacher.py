@@ -37,6 +37,7 @@ CERTAIN = 0.2
 GRABCUT_SIDE = 112
 CHUNK = 16
 IMAGENET = "imagenet"
+TEACHERS = (".keras", ".tflite", ".npz")
 # Variant of EfficientNet-Lite, input size and whether mirrored, of each look at a photograph.
 IMAGENET_LOOKS = ((0, 320, False), (0, 384, True), (2, 320, False))
 GRID = 48
