@@ -1,0 +1,1 @@
+"""Live localization: cameras in, steady boxes and events out."""
