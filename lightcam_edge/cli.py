@@ -10,6 +10,7 @@ from lightcam_edge import __version__
 from lightcam_edge.errors import LightcamError
 from lightcam_edge.native_log import native_log_hushed
 
+NAME = "lightcam-edge"
 COMMANDS = {
     "run": "Find objects in images and videos.",
     "train": "Train a network on labelled photographs.",
@@ -18,6 +19,8 @@ COMMANDS = {
     "card": "Change a model file's card.",
     "evaluate": "Measure a model on images with boxes.",
     "benchmark": "Measure speed, memory and energy on this board.",
+    "completion": "Complete commands and model names in a shell.",
+    "man": "Write the manual pages.",
 }
 
 
@@ -60,7 +63,7 @@ VERBOSE = click.Option(
 @click.command(
     cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
-@click.version_option(__version__, prog_name="lightcam-edge")
+@click.version_option(__version__, prog_name=NAME)
 def group() -> None:
     """Find objects on small boards with models trained from image-level labels only."""
 
@@ -70,7 +73,7 @@ def main() -> None:
     warnings.filterwarnings("ignore", module=r"PIL\.")  # of oddities in files that it reads all the same
     warnings.showwarning = _show_warning
     try:
-        code = group.main(prog_name="lightcam-edge", standalone_mode=False)
+        code = group.main(prog_name=NAME, standalone_mode=False)
     except click.Abort:
         code = 130
     except click.ClickException as error:

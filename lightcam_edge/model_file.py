@@ -6,10 +6,10 @@ import os
 import sys
 import zipfile
 from dataclasses import dataclass, replace
-from importlib import resources
 from pathlib import Path
 
 from lightcam_edge.card import ModelCard, card_from_json
+from lightcam_edge.catalogue import bundled_models
 from lightcam_edge.errors import ModelFileError
 
 CARD_NAME = "lightcam.json"
@@ -20,7 +20,6 @@ EMBEDDED_CARD_START = b'{"name":'
 TFLITE_IDENTIFIER = b"TFL3"
 LEAST_BYTES = 512  # no network is smaller; the name of an embedded card stands before that
 PROBE_TIMEOUT_S = 60
-DEFAULT_MODEL = "lite"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +35,6 @@ class ModelFile:
     path: Path
     flatbuffer: bytes
     card: ModelCard | None
-
-
-def bundled_models() -> dict[str, Path]:
-    """The models that come with this package, by name."""
-    folder = Path(str(resources.files("lightcam_edge"))) / "bundled"
-    return {path.stem: path for path in sorted(folder.glob("*.tflite"))}
 
 
 def find_model(name: str | Path) -> Path:

@@ -12,6 +12,7 @@ import pytest
 from small_network import paint
 
 from lightcam_edge import model_file
+from lightcam_edge.catalogue import bundled_models
 from lightcam_edge.card import Background, CamSpec
 from lightcam_edge.errors import ModelFileError
 from lightcam_edge.localizer import Localizer
@@ -231,6 +232,6 @@ def test_damaged_file_ends_the_command_with_one_line_and_exit_code_3(model: Path
 
 
 def test_bundled_models_are_found_by_name() -> None:
-    for name, path in model_file.bundled_models().items():
+    for name, path in bundled_models().items():
         assert find_model(name) == path
         assert json.loads(read_model(name).card.to_json())["name"]  # type: ignore[union-attr]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lightcam_edge.choices import BACKENDS
+from lightcam_edge.commands import completing
 from lightcam_edge.errors import LightcamError, UsageError
 
 if TYPE_CHECKING:
@@ -45,6 +46,11 @@ def size_wh(text: str) -> tuple[int, int]:
 class Benchmark(click.Command):
     """The command itself, or `compare` behind it."""
 
+    @property
+    def subcommands(self) -> dict[str, click.Command]:
+        """`compare`."""
+        return {COMPARE: compare}
+
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
@@ -59,7 +65,7 @@ class Benchmark(click.Command):
 
 
 @click.command("benchmark", cls=Benchmark)
-@click.argument("models", metavar="MODEL...", nargs=-1, required=True)
+@click.argument("models", metavar="MODEL...", nargs=-1, required=True, shell_complete=completing.models)
 @click.option("--images", type=click.Path(path_type=Path), help="Folder or image. Default: a made frame.")
 @click.option(
     "--size",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lightcam_edge.commands import completing
 from lightcam_edge.errors import ModelFileError, UsageError
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ OF_THE_NETWORK = ("sha256", "schema_version", "parameters", "macs", "input.heigh
 
 
 @click.command("card")
-@click.argument("model", metavar="NAME|FILE")
+@click.argument("model", metavar="NAME|FILE", shell_complete=completing.models)
 @click.option(
     "--set", "changes", metavar="KEY=VALUE", multiple=True, help="For instance cam.threshold=0.3; repeatable."
 )

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from lightcam_edge.choices import COMPONENTS, METHODS, SCORINGS
+from lightcam_edge.commands import completing
 from lightcam_edge.errors import RuntimeMissingError
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -16,8 +17,8 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command("evaluate")
-@click.argument("models", metavar="MODEL...", nargs=-1, required=True)
-@click.argument("data")
+@click.argument("models", metavar="MODEL...", nargs=-1, required=True, shell_complete=completing.models)
+@click.argument("data", shell_complete=completing.files)
 @click.option("--data-root", type=FOLDER, help="Where the public data sets lie, for a DATA like bird-dog.")
 @click.option("--split", type=click.Choice(("train", "test")), help="Part of DATA. Default: test.")
 @click.option("--background", metavar="NAME", help="The class of DATA that means nothing is there.")

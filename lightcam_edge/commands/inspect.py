@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lightcam_edge.commands import completing
+
 if TYPE_CHECKING:
     from lightcam_edge.inspection import Inspection, Tensor
 
 
 @click.command("inspect")
-@click.argument("model", required=False, metavar="[NAME|FILE]")
+@click.argument("model", required=False, metavar="[NAME|FILE]", shell_complete=completing.models)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(model: str | None, as_json: bool) -> None:
     """Show the model card, tensors, operators and costs of a model file.
@@ -19,8 +21,8 @@ def command(model: str | None, as_json: bool) -> None:
     The digest is verified, and the scores are computed anew from features and
     GAP weights. Without a FILE it is the bundled default model.
     """
+    from lightcam_edge.catalogue import DEFAULT_MODEL
     from lightcam_edge.inspection import inspect_model
-    from lightcam_edge.model_file import DEFAULT_MODEL
 
     inspection = inspect_model(model or DEFAULT_MODEL)
     click.echo(json.dumps(to_dict(inspection), ensure_ascii=False) if as_json else to_text(inspection))

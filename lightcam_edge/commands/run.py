@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from lightcam_edge.choices import BACKENDS, COMPONENTS, METHODS, OVERLAYS, SCORINGS
+from lightcam_edge.commands import completing
 from lightcam_edge.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,8 +17,13 @@ if TYPE_CHECKING:
 
 
 @click.command("run")
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@click.option("--model", metavar="FILE|NAME", help="Model file, or a bundled model's name. Default: lite.")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", shell_complete=completing.files)
+@click.option(
+    "--model",
+    metavar="FILE|NAME",
+    shell_complete=completing.models,
+    help="Model file, or a bundled model's name. Default: lite.",
+)
 @click.option("--method", type=click.Choice(METHODS), help="How the map is made. Default: the model card's.")
 @click.option(
     "--threshold",
@@ -39,7 +45,13 @@ if TYPE_CHECKING:
     type=click.FloatRange(0),
     help="Value of the map that an object must reach where regions are scored. Default: the model card's.",
 )
-@click.option("--class", "label", metavar="LABEL", help="Find this class, whatever scores highest.")
+@click.option(
+    "--class",
+    "label",
+    metavar="LABEL",
+    shell_complete=completing.labels,
+    help="Find this class, whatever scores highest.",
+)
 @click.option(
     "--max-boxes", type=click.IntRange(0), default=1, show_default=True, help="Boxes an image; 0 is all."
 )
@@ -108,8 +120,8 @@ def _stdin() -> Iterator[str]:
 
 
 def _localizer(options: dict[str, Any]) -> "Localizer":
+    from lightcam_edge.catalogue import DEFAULT_MODEL
     from lightcam_edge.localizer import Localizer, Options
-    from lightcam_edge.model_file import DEFAULT_MODEL
 
     names = (
         "method",

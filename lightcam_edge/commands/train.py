@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from lightcam_edge.commands import completing
 from lightcam_edge.errors import RuntimeMissingError
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -14,7 +15,7 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
 @click.command("train")
-@click.argument("data")
+@click.argument("data", shell_complete=completing.files)
 @click.option("--out", type=FOLDER, required=True, help="Folder for the model and all that belongs to it.")
 @click.option("--architecture", default="lite", show_default=True, help="lite, light-cam, vgg16, ...")
 @click.option("--recipe", default="masks", show_default=True, help="masks, plain, or paper.")
