@@ -1,13 +1,12 @@
 """Pictures of what was found: boxes with labels, heat maps, crops."""
 
-import unicodedata
-
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from lightcam_edge.box import Box
 from lightcam_edge.geometry import cam_over_image
+from lightcam_edge.lettering import text_mask
 from lightcam_edge.localizer import Localization
 
 UInt8 = npt.NDArray[np.uint8]
@@ -26,8 +25,8 @@ COLOURS: tuple[Colour, ...] = (
 GREY: Colour = (70, 70, 70)
 BLACK: Colour = (0, 0, 0)
 WHITE: Colour = (255, 255, 255)
-FONT = cv2.FONT_HERSHEY_DUPLEX
-FONT_SIDE = 900  # image side in pixels at which the font has its own size
+LINE_SHARE = 0.042  # of the longer side of the image
+LINE_HEIGHT = 18  # at least, in pixels
 HEAT_SHARE = 0.6
 HEAT_SIDE = 1024  # the map is smooth: sampled finer than this it looks the same
 
@@ -78,21 +77,19 @@ def _draw_frame(picture: UInt8, corners: tuple[tuple[int, int], tuple[int, int]]
 
 def _draw_label(picture: UInt8, text: str, corner: tuple[int, int], colour: Colour) -> None:
     """Write on a plate above a corner, or inside it where there is no room above."""
-    text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode() or "?"  # all the font has
     height, width = picture.shape[:2]
-    scale = max(0.45, max(height, width) / FONT_SIDE)
-    (text_width, _), _ = cv2.getTextSize(text, FONT, scale, 1)
-    scale *= min(1.0, 0.94 * width / text_width)
-    weight = max(1, round(scale * 1.2))
-    (text_width, text_height), below = cv2.getTextSize(text, FONT, scale, weight)
-    pad = max(2, round(4 * scale))
-    plate_wh = text_width + 2 * pad, text_height + below + 2 * pad
-    x = max(0, min(corner[0] - _thickness(picture) // 2, width - plate_wh[0]))
-    y = corner[1] - plate_wh[1] if corner[1] >= plate_wh[1] else corner[1]
-    cv2.rectangle(picture, (x, y), (x + plate_wh[0] - 1, y + plate_wh[1] - 1), colour, cv2.FILLED)
+    line_height = max(LINE_HEIGHT, round(max(height, width) * LINE_SHARE))
+    mask = text_mask(text, line_height, max(1, round(0.94 * width)))
+    above, beside = max(1, mask.shape[0] // 10), max(1, mask.shape[0] // 5)
+    mask = np.pad(mask, ((above, above), (beside, beside)))[:height, :width]
+    plate_height, plate_width = mask.shape
+    x = max(0, min(corner[0] - _thickness(picture) // 2, width - plate_width))
+    y = corner[1] - plate_height if corner[1] >= plate_height else min(corner[1], height - plate_height)
     luminance = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]
     ink = BLACK if luminance > 120 else WHITE
-    cv2.putText(picture, text, (x + pad, y + pad + text_height), FONT, scale, ink, weight, cv2.LINE_AA)
+    share = mask[..., None].astype(np.float32) / 255
+    plate = np.array(colour) * (1 - share) + np.array(ink) * share
+    picture[y : y + plate_height, x : x + plate_width] = plate + 0.5
 
 
 def draw_heat(pixels: UInt8, found: Localization) -> UInt8:
