@@ -24,13 +24,20 @@ KEYS = (
 )
 
 
-def found_record(frame: Frame, found: Localization, localizer: Localizer) -> dict[str, Any]:
-    """The JSON line of a frame in which the localizer looked; keys as in `KEYS`."""
+def found_record(source: str, index: int, found: Localization, localizer: Localizer) -> dict[str, Any]:
+    """The JSON line of a frame in which the localizer looked; keys as in `KEYS`.
+
+    Args:
+        source: where the frame comes from, as the user would name it.
+        index: its number in a video; 0 for an image.
+        found: what was found in it.
+        localizer: what looked.
+    """
     card = localizer.card
     scores = dict(zip(card.labels, map(_score, found.scores.tolist()), strict=True))
     return {
-        "source": str(frame.source.path),
-        "frame": frame.index,
+        "source": source,
+        "frame": index,
         "image_hw": list(found.fit.image_hw),
         "label": found.label,
         "class_index": found.class_index,
@@ -46,10 +53,9 @@ def found_record(frame: Frame, found: Localization, localizer: Localizer) -> dic
     }
 
 
-def error_record(frame: Frame) -> dict[str, Any]:
+def error_record(source: str, index: int | None, error: str) -> dict[str, Any]:
     """The JSON line of a frame that could not be read: everything that is not known is null."""
-    known = {"source": str(frame.source.path), "frame": frame.index, "error": frame.error}
-    return dict.fromkeys(KEYS) | known
+    return dict.fromkeys(KEYS) | {"source": source, "frame": index, "error": error}
 
 
 def _score(score: float) -> float | None:
