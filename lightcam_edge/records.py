@@ -24,8 +24,13 @@ KEYS = (
 )
 
 
-def found_record(source: str, index: int, found: Localization, localizer: Localizer) -> dict[str, Any]:
-    """The JSON line of a frame in which the localizer looked; keys as in `KEYS`.
+def found_record(frame: Frame, found: Localization, localizer: Localizer) -> dict[str, Any]:
+    """The JSON line of a frame in which the localizer looked; keys as in `KEYS`."""
+    return record(str(frame.source.path), frame.index, found, localizer)
+
+
+def record(source: str, index: int, found: Localization, localizer: Localizer) -> dict[str, Any]:
+    """`found_record` of a frame that comes from no file.
 
     Args:
         source: where the frame comes from, as the user would name it.
@@ -53,9 +58,10 @@ def found_record(source: str, index: int, found: Localization, localizer: Locali
     }
 
 
-def error_record(source: str, index: int | None, error: str) -> dict[str, Any]:
+def error_record(frame: Frame) -> dict[str, Any]:
     """The JSON line of a frame that could not be read: everything that is not known is null."""
-    return dict.fromkeys(KEYS) | {"source": source, "frame": index, "error": error}
+    known = {"source": str(frame.source.path), "frame": frame.index, "error": frame.error}
+    return dict.fromkeys(KEYS) | known
 
 
 def _score(score: float) -> float | None:

@@ -93,12 +93,11 @@ def _take(
     frame: Frame, localizer: Localizer, folder: "OutputFolder | None", as_json: bool, quiet: bool
 ) -> str:
     """Localize in a frame, save what is wanted, and return the line to print."""
-    name = str(frame.source.path)
     if frame.photo is None:
-        return json.dumps(error_record(name, frame.index, frame.error)) if as_json else ""
+        return json.dumps(error_record(frame)) if as_json else ""
     found = localizer.localize(frame.photo, Stopwatch({"decode": frame.decode_ms}))
     if folder is not None:
         folder.save(frame, frame.photo.pixels, found)
     if as_json:
-        return json.dumps(found_record(name, frame.index, found, localizer))
+        return json.dumps(found_record(frame, found, localizer))
     return "" if quiet else found_line(frame, found, localizer)
