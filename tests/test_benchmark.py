@@ -14,6 +14,8 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
+from lightcam_edge.benchmarking.accelerated import AcceleratedNetwork
+from lightcam_edge.benchmarking.arena import covered, tensor_arena
 from lightcam_edge.benchmarking.measuring import STAGES, Delegate, Spec, delegated_operators, measure
 from lightcam_edge.benchmarking.report import aligned
 from lightcam_edge.benchmarking.sweep import generated_frame
@@ -23,6 +25,7 @@ from lightcam_edge.model_file import EMBEDDED_CARD_NAME, read_model
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = ROOT / "lightcam_edge" / "samples"
+SOFTWARE_GPU = Path("/usr/lib/chromium/vk_swiftshader_icd.json")
 QUICK = ("--threads", "1", "--warmup", "1", "--runs", "3", "--rounds", "1")
 # Takes no operator; `fail` refuses to load, `crash` ends the process.
 DELEGATE = """
@@ -112,6 +115,7 @@ def test_memory_is_a_fresh_process_with_one_model(sweep: dict[str, Any]) -> None
         memory = one["memory"]
         assert 20e6 < memory["before_load"] < memory["after_load"] <= memory["peak"] < 200e6
         assert memory["growth"] < 5e6
+        assert memory["tensor_arena"] == tensor_arena(read_model("lite").flatbuffer)
         assert memory["model_file"] == one["model"]["size"] == read_model("lite").path.stat().st_size
 
 
@@ -271,6 +275,59 @@ def test_a_delegate_that_crashes_takes_only_its_own_process_with_it(library: Pat
 
     assert done.exit_code == 1
     assert "takes the runtime down (signal 6)" in done.stderr
+
+
+def test_spans_that_overlap_count_once() -> None:
+    assert covered([(10, 20), (0, 5), (15, 30), (16, 18)]) == 25
+    assert covered([]) == 0
+
+
+def test_an_arena_holds_the_largest_operators_inputs_and_outputs() -> None:
+    network = read_model(
+        "nano"
+    ).flatbuffer  # 160x160; its first depthwise block goes from 80x80x16 to 80x80x96
+
+    assert 80 * 80 * (16 + 96) <= tensor_arena(network) < 2 * 80 * 80 * (16 + 96)
+
+
+@pytest.fixture
+def software_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chromium's Vulkan driver that computes on the CPU."""
+    if not SOFTWARE_GPU.exists():
+        pytest.skip(f"there is no {SOFTWARE_GPU}: install chromium for its Vulkan driver")
+    monkeypatch.setenv("VK_ICD_FILENAMES", str(SOFTWARE_GPU))
+
+
+@pytest.mark.usefixtures("software_gpu")
+def test_the_gpu_accelerator_says_what_the_interpreter_says(rng: np.random.Generator) -> None:
+    flatbuffer = read_model("nano").flatbuffer
+    network, interpreter = AcceleratedNetwork(flatbuffer, 1), Interpreter(flatbuffer)
+    image = rng.integers(0, 256, (*interpreter.input_hw, 3), np.uint8)
+
+    ours, theirs = network.invoke(image), interpreter.invoke(image)
+
+    assert network.input_hw == interpreter.input_hw
+    assert np.array_equal(network.gap_weights, interpreter.gap_weights)
+    assert ours.scores == pytest.approx(theirs.scores, abs=0.05)
+    assert np.corrcoef(ours.features.ravel(), theirs.features.ravel())[0, 1] > 0.98
+
+
+@pytest.mark.usefixtures("software_gpu")
+def test_the_gpu_accelerator_is_a_delegate(tmp_path: Path) -> None:
+    values = measured(tmp_path, "nano", *QUICK, "--delegate", "gpu")
+
+    assert values["results"][0]["delegate"] == {"library": "gpu", "options": {}}
+    assert values["results"][0]["delegated"] == {"operators": 1, "macs": 1}
+
+
+def test_a_missing_gpu_is_one_line_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VK_ICD_FILENAMES", "/nowhere.json")
+
+    done = run("nano", *QUICK, "--delegate", "none", "--delegate", "gpu", "--quiet")
+
+    assert done.exit_code == 1
+    (error,) = [line for line in done.stderr.splitlines() if line.startswith("error")]
+    assert "LiteRT found no GPU" in error
 
 
 def test_delegates_are_taken_apart_from_their_options() -> None:

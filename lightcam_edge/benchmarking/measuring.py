@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from statistics import fmean, median
+from typing import Literal
 
+from lightcam_edge.benchmarking.accelerated import GPU, AcceleratedNetwork
 from lightcam_edge.benchmarking.board import ROOT, State, read_power, read_state
 from lightcam_edge.benchmarking.memory import read_resident
 from lightcam_edge.choices import Backend
@@ -27,6 +29,7 @@ MOST_IN_MEMORY = 32  # decoded images; one of 12 megapixels takes 36 MB
 MOST_DRAWN = 30
 POWER_INTERVAL_S = 0.5  # the sensor itself averages over a part of this
 MINUTE_S = 60.0
+Taken = tuple[int, ...] | Literal["all", "some"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Delegate:
     """A library that runs operators instead of the runtime.
 
     Args:
-        library: its path.
+        library: its path, or `gpu` for LiteRT's own accelerator.
         options: what it is told at its start.
     """
 
@@ -124,7 +127,8 @@ class Round:
         before: state of the board before the first counted image.
         after: state after the last one.
         power_mw: mean power of each rail while it measured.
-        delegated: operators in the file that a delegate took, by number.
+        delegated: operators in the file that a delegate took, by number; `some` where the runtime
+            does not tell which.
         minutes: of a long round.
         import_ms: from a started Python to everything imported.
     """
@@ -140,7 +144,7 @@ class Round:
     before: State
     after: State
     power_mw: dict[str, float]
-    delegated: tuple[int, ...]
+    delegated: Taken
     minutes: tuple[Minute, ...] = ()
     import_ms: float = 0.0
 
@@ -158,7 +162,7 @@ def measure(spec: Spec, root: Path = ROOT, tell: Callable[[Minute], None] | None
     """
     before_load = read_resident().now
     started = time.perf_counter_ns()
-    interpreter, localizer = _load(spec)
+    network, localizer = _load(spec)
     init_ms = _since(started)
     after_load = read_resident().now
     view = _view(localizer, spec)
@@ -172,8 +176,8 @@ def measure(spec: Spec, root: Path = ROOT, tell: Callable[[Minute], None] | None
     growth = resident.now - record.resident_at_start - record.size
     return Round(
         localizer.threads,
-        interpreter.backend,
-        metadata.version(interpreter.backend),
+        network.backend,
+        metadata.version(network.backend),
         init_ms,
         first_image_ms,
         {stage: [round(ms, 4) for ms in times] for stage, times in record.samples.items()}
@@ -183,7 +187,7 @@ def measure(spec: Spec, root: Path = ROOT, tell: Callable[[Minute], None] | None
         record.before,
         read_state(root),
         record.mean_power,
-        delegated_operators(interpreter),
+        _delegated(network),
         tuple(record.minutes),
     )
 
@@ -192,20 +196,26 @@ def _since(started: int) -> float:
     return (time.perf_counter_ns() - started) / 1e6
 
 
-def _load(spec: Spec) -> tuple[Interpreter, Localizer]:
+def _load(spec: Spec) -> tuple[Interpreter | AcceleratedNetwork, Localizer]:
     model = read_model(spec.model)
     if model.card is None:
         probe(model.path)
     threads = spec.threads or physical_cores()
-    delegate = spec.delegate
-    delegates = [load_delegate(delegate.library, delegate.options, spec.backend)] if delegate else []
-    interpreter = Interpreter(model.flatbuffer, threads, spec.backend, verbose=True, delegates=delegates)
-    localizer = Localizer(model, threads=threads, network=interpreter)
+    network = _network(model.flatbuffer, threads, spec)
+    localizer = Localizer(model, threads=threads, network=network)
     if spec.label_any:
         background = localizer.card.background
         labels = [label for label in localizer.card.labels if not background or label != background.label]
         localizer.set_options(Options(label=labels[0]))
-    return interpreter, localizer
+    return network, localizer
+
+
+def _network(flatbuffer: bytes, threads: int, spec: Spec) -> Interpreter | AcceleratedNetwork:
+    delegate = spec.delegate
+    if delegate and delegate.library == GPU:
+        return AcceleratedNetwork(flatbuffer, threads, spec.backend)
+    delegates = [load_delegate(delegate.library, delegate.options, spec.backend)] if delegate else []
+    return Interpreter(flatbuffer, threads, spec.backend, verbose=True, delegates=delegates)
 
 
 def _view(localizer: Localizer, spec: Spec) -> Callable[[int], Localization]:
@@ -317,6 +327,12 @@ def _draw(localizer: Localizer, spec: Spec) -> list[float]:
         stopwatch.lap(DRAW)
         times.append(round(stopwatch.laps[DRAW], 4))
     return times[1:]  # the first one loads the font
+
+
+def _delegated(network: Interpreter | AcceleratedNetwork) -> Taken:
+    if isinstance(network, Interpreter):
+        return delegated_operators(network)
+    return "all" if network.is_whole else "some"
 
 
 def delegated_operators(interpreter: Interpreter) -> tuple[int, ...]:

@@ -1,5 +1,6 @@
 """A benchmark as tables, for terminals or in Markdown."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -72,6 +73,7 @@ def tables(benchmark: Values) -> list[Table]:
         Table("Start and memory", _memory_rows(results)),
         *energy,
         Table("Models", _model_rows(results)),
+        Table("Operators", _operator_rows(results)),
         *minutes,
     ]
 
@@ -165,12 +167,22 @@ def _stage_rows(result: Values) -> list[Row]:
 
 def _memory_rows(results: Sequence[Values]) -> list[Row]:
     rows: list[Row] = [
-        ("", "import ms", "init ms", "first image ms", "file MB", "RSS loaded MB", "RSS peak MB", "growth kB")
+        (
+            "",
+            "import ms",
+            "init ms",
+            "first image ms",
+            "file MB",
+            "arena MB",
+            "RSS loaded MB",
+            "RSS peak MB",
+            "growth kB",
+        )
     ]
     for one in results:
         memory = one["memory"]
         times = (f"{median(one[name]):.1f}" for name in ("import_ms", "init_ms", "first_image_ms"))
-        sizes = (f"{memory[name] / MB:.1f}" for name in ("model_file", "after_load", "peak"))
+        sizes = (f"{memory[name] / MB:.1f}" for name in ("model_file", "tensor_arena", "after_load", "peak"))
         rows.append((way(one), *times, *sizes, f"{memory['growth'] / 1000:.0f}"))
     return rows
 
@@ -198,11 +210,29 @@ def _model_rows(results: Sequence[Values]) -> list[Row]:
                 f"{model['macs'] / 1e6:.0f}",
                 str(sum(model["operators"].values())),
                 f"{model['int8_share']['macs']:.0%}",
-                f"{one['delegated']['macs']:.0%}",
+                _percent(one["delegated"]["macs"]),
                 f"{one['backend']} {one['backend_version']}",
             )
         )
     return rows
+
+
+def _percent(share: float | None) -> str:
+    return "unknown" if share is None else f"{share:.0%}"
+
+
+def _operator_rows(results: Sequence[Values]) -> list[Row]:
+    """How many of each kind are in each file, the most frequent of all first."""
+    models = {one["model"]["path"]: one["model"] for one in results}
+    sums = sum((Counter(model["operators"]) for model in models.values()), Counter[str]())
+    head = ("", *(model["name"] for model in models.values()))
+    return [
+        head,
+        *(
+            (kind, *(str(model["operators"].get(kind, "")) for model in models.values()))
+            for kind, _ in sums.most_common()
+        ),
+    ]
 
 
 def _minute_rows(result: Values) -> list[Row]:

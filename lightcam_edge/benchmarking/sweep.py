@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lightcam_edge import __version__
+from lightcam_edge.benchmarking.arena import tensor_arena
 from lightcam_edge.benchmarking.board import board_warnings, read_board, read_state
 from lightcam_edge.benchmarking.latency import summarize
 from lightcam_edge.benchmarking.measuring import DRAW, MINUTE_S, STAGES, Delegate, Spec
@@ -26,6 +27,7 @@ from lightcam_edge.drawing import to_jpeg
 from lightcam_edge.errors import InputError, LightcamError
 from lightcam_edge.images import read_image
 from lightcam_edge.inspection import Inspection, inspect_model
+from lightcam_edge.model_file import read_model
 from lightcam_edge.sources import find_sources
 
 UInt8 = npt.NDArray[np.uint8]
@@ -81,6 +83,7 @@ class _Entry:
 
     spec: Spec
     inspection: Inspection
+    arena: int
     rounds: list[Values] = field(default_factory=list)
     error: LightcamError | None = None
 
@@ -101,8 +104,9 @@ def benchmark(
     """
     board, before = read_board(), read_state()
     inspections = {name: inspect_model(name) for name in plan.models}
+    arenas = {name: tensor_arena(read_model(name).flatbuffer) for name in plan.models}
     with _images(plan) as images:
-        entries = [_Entry(spec, inspections[name]) for name, spec in _specs(plan, images)]
+        entries = [_Entry(spec, inspections[name], arenas[name]) for name, spec in _specs(plan, images)]
         _measure_in_turn(entries, 1 if plan.sustained_s else plan.rounds, tell, tell_minute)
     errors = [entry.error for entry in entries if entry.error]
     if errors and not any(entry.rounds for entry in entries):
@@ -340,14 +344,19 @@ def _memory(entry: _Entry) -> Values:
         "peak": max(one["peak"] for one in each),
         "growth": max(one["growth"] for one in each),
         "model_file": entry.inspection.size,
-        "tensor_arena": None,  # neither runtime's Python interface tells
+        "tensor_arena": entry.arena,
     }
 
 
 def _delegated(entry: _Entry) -> Values:
-    """Share of the work that delegates took, XNNPACK among them."""
+    """Share of the work that delegates took, XNNPACK among them; nulls where nobody tells."""
     operators = entry.inspection.graph.operators
-    taken = [operators[number] for number in entry.rounds[0]["delegated"] if number < len(operators)]
+    numbers = entry.rounds[0]["delegated"]
+    if numbers == "some":
+        return {"operators": None, "macs": None}
+    if numbers == "all":
+        numbers = range(len(operators))
+    taken = [operators[number] for number in numbers if number < len(operators)]
     macs = sum(operator.macs for operator in operators)
     return {
         "operators": len(taken) / len(operators),

@@ -95,7 +95,7 @@ class Benchmark(click.Command):
     "delegates",
     metavar="PATH[,KEY=VALUE]...",
     multiple=True,
-    help="Library that runs operators instead; none for none. Repeatable.",
+    help="Library that runs operators instead; gpu for LiteRT's own, none for none. Repeatable.",
 )
 @click.option(
     "--warmup", type=click.IntRange(1), default=5, show_default=True, help="Images that do not count."
