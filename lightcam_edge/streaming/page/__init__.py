@@ -1,0 +1,1 @@
+"""The live page of a stream: what its cameras see, in a browser."""
