@@ -1,5 +1,6 @@
 """From an image to boxes: the one path that every command takes."""
 
+import copy
 import os
 import time
 import warnings
@@ -232,6 +233,16 @@ class Localizer:
             if self._background is None:
                 raise UsageError("br-avgcam needs a model with a background class: use --method cam")
             self._br_avgcam = br_avgcam_weights(self._weights, self._background)
+
+    def with_options(self, options: Options) -> "Localizer":
+        """Another localizer with other options, which shares the loaded network.
+
+        Raises:
+            UsageError: if the options do not suit the model.
+        """
+        other = copy.copy(self)
+        other.set_options(options)
+        return other
 
     def _class_index(self, label: str) -> int:
         if label not in self.card.labels:

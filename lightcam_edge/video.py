@@ -47,20 +47,23 @@ def read_video(path: Path) -> Iterator[tuple[Photo, float]]:
 
 
 class VideoFile:
-    """An MP4 being written; it appears under its name when it is closed.
+    """A video being written; it appears under its name when it is closed.
 
     Args:
-        path: the file, ending in .mp4.
+        path: the file, ending in .mp4 or .mkv.
         frame_rate: in frames/s.
         size_hw: height and width of the frames.
+        in_place: write under its own name; an .mkv plays as far as it has come, an .mp4 does not.
 
     Raises:
         LightcamError: if it cannot be written.
     """
 
-    def __init__(self, path: Path, frame_rate: float, size_hw: tuple[int, int]) -> None:
+    def __init__(
+        self, path: Path, frame_rate: float, size_hw: tuple[int, int], in_place: bool = False
+    ) -> None:
         self.path = path
-        self._temporary = path.with_name(f".{os.getpid()}.{path.name}")
+        self._temporary = path if in_place else path.with_name(f".{os.getpid()}.{path.name}")
         fourcc = cv2.VideoWriter.fourcc(*CODEC)
         self._writer = cv2.VideoWriter(str(self._temporary), fourcc, frame_rate, size_hw[::-1])
         if not self._writer.isOpened():
@@ -75,4 +78,5 @@ class VideoFile:
         self._writer.release()
         if whole:
             self._temporary.replace(self.path)
-        self._temporary.unlink(missing_ok=True)
+        else:
+            self._temporary.unlink(missing_ok=True)

@@ -86,5 +86,5 @@ class Worker(Generic[T]):
             self._failing = True
         else:
             if self._failing:
-                LOG.warning("%s: works again after %d failures", self.name, self.failed)
+                LOG.warning("%s: works again; %d were lost so far", self.name, self.failed)
             self._failing = False
