@@ -1,0 +1,1 @@
+"""From cameras, networks, files and pipes to the newest frame."""

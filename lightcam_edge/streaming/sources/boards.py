@@ -1,0 +1,40 @@
+"""Which board this is, and what its OpenCV can do."""
+
+from pathlib import Path
+
+
+def board_model(root: Path = Path("/")) -> str:
+    """The board's name from its device tree; empty on a PC.
+
+    Args:
+        root: of the file system.
+    """
+    try:
+        return (root / "proc/device-tree/model").read_text(errors="replace").strip("\0 \n")
+    except OSError:
+        return ""
+
+
+def is_jetson(root: Path = Path("/")) -> bool:
+    """Whether this is an NVIDIA Jetson."""
+    model = board_model(root)
+    return "Jetson" in model or "NVIDIA" in model or (root / "etc/nv_tegra_release").exists()
+
+
+def is_raspberry_pi(root: Path = Path("/")) -> bool:
+    """Whether this is a Raspberry Pi."""
+    return board_model(root).startswith("Raspberry Pi")
+
+
+def opencv_has_gstreamer() -> bool:
+    """Whether OpenCV was built with GStreamer; PyPI's never is."""
+    import cv2
+
+    return cv2.CAP_GSTREAMER in cv2.videoio_registry.getBackends()
+
+
+def has_picamera2() -> bool:
+    """Whether picamera2 can be imported."""
+    import importlib.util
+
+    return importlib.util.find_spec("picamera2") is not None

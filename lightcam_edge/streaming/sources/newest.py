@@ -1,0 +1,102 @@
+"""Where cameras leave their newest frame, and one consumer takes it."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+
+from lightcam_edge.streaming.messages import CapturedFrame
+
+_LOOK_UP = 0.1  # how often one that waits looks whether it should still, in seconds
+
+
+class NewestFrames:
+    """One place a camera: a newer frame replaces one that nobody took.
+
+    All cameras share one condition, so that one thread can wait for any of
+    them; it takes them in turn.
+
+    Args:
+        cameras: their names.
+    """
+
+    def __init__(self, cameras: Iterable[str]) -> None:
+        self._changed = threading.Condition()
+        self._frames: dict[str, CapturedFrame | None] = dict.fromkeys(cameras)
+        self._skipped = dict.fromkeys(self._frames, 0)
+        self._ended: set[str] = set()
+        self._turn = list(self._frames)  # whose turn is next comes first
+
+    def put(self, frame: CapturedFrame) -> None:
+        """Leave a frame in its camera's place, instead of one that is still there."""
+        with self._changed:
+            if self._frames[frame.camera] is not None:
+                self._skipped[frame.camera] += 1
+            self._leave(frame)
+
+    def put_when_taken(self, frame: CapturedFrame, give_up: Callable[[], bool]) -> bool:
+        """Leave a frame once the one before it has been taken.
+
+        Args:
+            frame: the frame.
+            give_up: asked now and then; true ends the wait.
+
+        Returns:
+            Whether the frame was left.
+        """
+        with self._changed:
+            while self._frames[frame.camera] is not None:
+                if give_up():
+                    return False
+                self._changed.wait(_LOOK_UP)
+            self._leave(frame)
+            return True
+
+    def _leave(self, frame: CapturedFrame) -> None:
+        self._frames[frame.camera] = frame
+        self._changed.notify_all()
+
+    def take(self, timeout: float | None = None) -> CapturedFrame | None:
+        """Take the newest frame of the camera whose turn it is, or of the next that has one.
+
+        Args:
+            timeout: seconds to wait for one at most; None waits for ever.
+
+        Returns:
+            The frame; None when the time is over, or all cameras have ended.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with self._changed:
+            while (frame := self._next()) is None and len(self._ended) < len(self._frames):
+                left = None if deadline is None else deadline - time.monotonic()
+                if left is not None and left <= 0:
+                    break
+                self._changed.wait(left)
+            return frame
+
+    def _next(self) -> CapturedFrame | None:
+        for camera in self._turn:
+            frame = self._frames[camera]
+            if frame is not None:
+                self._frames[camera] = None
+                self._turn.remove(camera)
+                self._turn.append(camera)
+                self._changed.notify_all()
+                return frame
+        return None
+
+    def end(self, camera: str) -> None:
+        """Say that a camera leaves no more frames; the last one stays to be taken."""
+        with self._changed:
+            self._ended.add(camera)
+            self._changed.notify_all()
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether all cameras have ended and every last frame has been taken."""
+        with self._changed:
+            return len(self._ended) == len(self._frames) and not any(self._frames.values())
+
+    def skipped(self, camera: str) -> int:
+        """How many frames of a camera a newer one replaced."""
+        with self._changed:
+            return self._skipped[camera]

@@ -1,0 +1,127 @@
+"""Cameras on a ribbon cable (CSI): picamera2 on a Raspberry Pi, nvarguscamerasrc on a Jetson."""
+
+import importlib
+import time
+from typing import Any
+
+import cv2
+import numpy as np
+
+from lightcam_edge.errors import RuntimeMissingError
+from lightcam_edge.images import photo_from_array
+from lightcam_edge.streaming.sources.boards import has_picamera2, is_jetson, opencv_has_gstreamer
+from lightcam_edge.streaming.sources.grammar import CaptureOptions
+from lightcam_edge.streaming.sources.opencv_camera import OpenCvCamera
+from lightcam_edge.streaming.sources.reading import CaptureError, Picture, Throttle
+
+SIZE_WH, FPS = (1280, 720), 30.0
+PICAMERA2_MISSING = (
+    "csi:// needs picamera2: run `sudo apt install python3-picamera2`, and make the virtual environment "
+    "with `python3 -m venv --system-site-packages`"
+)
+GSTREAMER_MISSING = (
+    "csi:// needs an OpenCV with GStreamer, which PyPI's is not: use JetPack's (`sudo apt install "
+    "nvidia-opencv`, `pip uninstall opencv-python-headless`, and a virtual environment made with "
+    "--system-site-packages)"
+)
+
+
+def ribbon_problem() -> str:
+    """What is missing here to read such a camera; empty where nothing is."""
+    if is_jetson():
+        return "" if opencv_has_gstreamer() else GSTREAMER_MISSING
+    return "" if has_picamera2() else PICAMERA2_MISSING
+
+
+def argus_pipeline(sensor: int, options: CaptureOptions) -> str:
+    """The GStreamer pipeline that reads a Jetson's camera: newest picture only, BGR."""
+    width, height = (options.width or SIZE_WH[0]), (options.height or SIZE_WH[1])
+    rate = round((options.fps or FPS) * 1000)
+    return (
+        f"nvarguscamerasrc sensor-id={sensor} ! "
+        f"video/x-raw(memory:NVMM),width={width},height={height},framerate={rate}/1000 ! "
+        f"nvvidconv ! video/x-raw,format=BGRx,width={width},height={height} ! videoconvert ! "
+        "video/x-raw,format=BGR ! appsink drop=true max-buffers=1 sync=false"
+    )
+
+
+class ArgusCamera(OpenCvCamera):
+    """Reads a Jetson's ribbon camera through GStreamer.
+
+    Args:
+        sensor: its number.
+        options: how pictures are wished for.
+    """
+
+    def __init__(self, sensor: int, options: CaptureOptions) -> None:
+        super().__init__(f"csi://{sensor}", options)
+        self._sensor = sensor
+
+    def open(self) -> None:
+        """Start the pipeline."""
+        if not opencv_has_gstreamer():
+            raise RuntimeMissingError(GSTREAMER_MISSING)
+        if not self.start(argus_pipeline(self._sensor, self.options), cv2.CAP_GSTREAMER):
+            raise CaptureError(
+                f"{self.name} gives no picture: is the ribbon cable in, and the sensor set up "
+                "(`sudo /opt/nvidia/jetson-io/jetson-io.py`)? One that hangs: restart nvargus-daemon"
+            )
+
+
+class PiCamera:
+    """Reads a Raspberry Pi's ribbon camera.
+
+    Args:
+        number: of the camera.
+        options: how pictures are wished for.
+    """
+
+    def __init__(self, number: int, options: CaptureOptions) -> None:
+        self._number = number
+        self._options = options
+        self._throttle = Throttle(options.fps)
+        self._camera: Any = None
+
+    def open(self) -> None:
+        """Configure and start it."""
+        try:
+            library = importlib.import_module("picamera2").Picamera2
+        except ImportError as error:
+            reason = "" if error.name == "picamera2" else f" ({error})"
+            raise RuntimeMissingError(PICAMERA2_MISSING + reason) from None
+        if self._number >= len(library.global_camera_info()):
+            raise CaptureError(
+                f"there is no csi://{self._number}: is the ribbon cable in? (`rpicam-hello --list-cameras`)"
+            )
+        try:
+            self._camera = library(self._number)
+            self._camera.configure(self._configuration())
+            self._camera.start()
+        except (RuntimeError, IndexError) as error:
+            raise CaptureError(
+                f"csi://{self._number} cannot be used: does another program have it? ({error})"
+            ) from None
+
+    def _configuration(self) -> Any:
+        options = self._options
+        size = (options.width or SIZE_WH[0], options.height or SIZE_WH[1])
+        # libcamera names formats by their bytes as one number: BGR888 lies in memory as RGB.
+        return self._camera.create_video_configuration(
+            main={"size": size, "format": "BGR888"}, controls={"FrameRate": options.fps or FPS}
+        )
+
+    def read(self) -> Picture | None:
+        """Wait for the next picture."""
+        while True:
+            pixels = self._camera.capture_array("main")
+            arrived_ns = time.monotonic_ns()
+            if self._throttle.passes():
+                return Picture(photo_from_array(np.asarray(pixels, np.uint8), "rgb"), arrived_ns)
+
+    def interrupt(self) -> None:
+        """The library waits without an end; whoever reads it is left behind."""
+
+    def close(self) -> None:
+        """Stop it."""
+        if self._camera is not None:
+            self._camera.close()
