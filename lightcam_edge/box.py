@@ -10,6 +10,7 @@ from lightcam_edge.choices import COMPONENTS as COMPONENTS
 from lightcam_edge.choices import Component as Component
 
 Float32 = npt.NDArray[np.float32]
+UInt8 = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +82,20 @@ def boxes_from_map(cam: Float32, rule: BoxRule, max_boxes: int = 1) -> list[Box]
     if rule.component == "all":
         x, y, width, height = cv2.boundingRect(mask)
         return [Box(x, y, x + width, y + height)]
+    rectangles = _components(mask)[: max_boxes or None]
+    return [Box(x, y, x + width, y + height) for x, y, width, height in rectangles]
+
+
+def _components(mask: UInt8) -> list[list[int]]:
+    """`[x, y, width, height]` of each connected component of a mask of 0 and 1, the largest first.
+
+    Outlines take a tenth of the time of areas, which only decide between several.
+    """
+    contours, hierarchy = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    outer = np.flatnonzero(hierarchy[0, :, 3] < 0)  # the others are holes
+    if len(outer) == 1:
+        return [list(cv2.boundingRect(contours[outer[0]]))]
     _, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
-    components = stats[1:]
-    order = np.argsort(-components[:, cv2.CC_STAT_AREA], kind="stable")
-    chosen = components[order[: max_boxes or None]].tolist()
-    return [Box(x, y, x + width, y + height) for x, y, width, height, _ in chosen]
+    order = np.argsort(-stats[1:, cv2.CC_STAT_AREA], kind="stable")
+    rectangles: list[list[int]] = stats[1 + order, : cv2.CC_STAT_AREA].tolist()
+    return rectangles

@@ -76,3 +76,22 @@ def test_values_out_of_range_are_refused() -> None:
         BoxRule(1.0)
     with pytest.raises(ValueError, match="none of largest, all"):
         BoxRule(component="both")  # type: ignore[arg-type]
+
+
+def test_a_part_inside_a_ring_is_a_part_of_its_own() -> None:
+    cam = np.zeros((7, 9), np.float32)
+    cam[0:7, 0:7] = 1
+    cam[1:6, 1:6] = 0
+    cam[2:5, 2:5] = 1
+    cam[3, 8] = 1
+
+    boxes = boxes_from_map(cam, BoxRule(0.5), max_boxes=0)
+
+    assert boxes == [Box(0, 0, 7, 7), Box(2, 2, 5, 5), Box(8, 3, 9, 4)]
+
+
+def test_a_ring_alone_is_one_part() -> None:
+    cam = np.ones((5, 6), np.float32)
+    cam[2, 2:4] = 0
+
+    assert boxes_from_map(cam, BoxRule(0.5), max_boxes=0) == [Box(0, 0, 6, 5)]
