@@ -4,9 +4,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from lightcam_edge.errors import InputError
 from lightcam_edge.images import Photo, read_image
@@ -20,8 +19,8 @@ IMAGE_SUFFIXES = frozenset(
 )
 SUFFIXES = IMAGE_SUFFIXES | VIDEO_SUFFIXES
 STDIN = "-"
-LOOK_AHEAD = 4  # decoded photographs that wait at most; one of 12 megapixels takes 36 MB
-WORKERS = 2  # decode about as fast as four cores run a small network
+LOOK_AHEAD = 2  # decoded photographs that wait at most; one of 12 megapixels takes 36 MB
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,25 +167,35 @@ def _read_video(source: Source) -> Iterator[Frame]:
 
 
 @contextmanager
-def read_ahead(
-    sources: Iterable[Source], enough_hw: tuple[int, int] | None, workers: int = WORKERS
-) -> Iterator[Iterator[Frame]]:
-    """Read frames in other threads while the caller works on earlier ones.
+def work_ahead(
+    sources: Iterable[Source],
+    enough_hw: tuple[int, int] | None,
+    work: Callable[[Frame], Result],
+    workers: int,
+) -> Iterator[Iterator[Result]]:
+    """Read frames and work on each in other threads, while the caller looks at earlier results.
 
-    Images are decoded `workers` at a time, a video by one. Frames come in
-    order, each as soon as it is there, even where the next source is not known
-    yet; at most `LOOK_AHEAD` wait.
+    An image is decoded by the thread that works on it, a video's frames by one
+    for all of them. Results come in order, each as soon as it is there, even
+    where the next source is not known yet; `LOOK_AHEAD` wait beside those that
+    are worked on.
+
+    Args:
+        sources: what to read.
+        enough_hw: see `read_frames`.
+        work: called in one of `workers` threads, with each frame.
+        workers: how many work at a time, at least 1.
     """
     import queue
     import threading
     from concurrent.futures import ThreadPoolExecutor
 
-    waiting: queue.Queue[Callable[[], Frame] | None] = queue.Queue(LOOK_AHEAD)
+    waiting: queue.Queue[Callable[[], Result] | None] = queue.Queue(workers + LOOK_AHEAD)
     stopped = threading.Event()
 
     def produce() -> None:
         try:
-            for result in _results(sources, enough_hw, pool):
+            for result in _results(sources, enough_hw, work, pool):
                 waiting.put(result)
                 if stopped.is_set():
                     return
@@ -208,18 +217,23 @@ def read_ahead(
 
 
 def _results(
-    sources: Iterable[Source], enough_hw: tuple[int, int] | None, pool: "ThreadPoolExecutor"
-) -> Iterator[Callable[[], Frame]]:
+    sources: Iterable[Source],
+    enough_hw: tuple[int, int] | None,
+    work: Callable[[Frame], Result],
+    pool: "ThreadPoolExecutor",
+) -> Iterator[Callable[[], Result]]:
     for source in sources:
         if source.is_video or source.error:
-            yield from (partial(_same, frame) for frame in read_frames(source, enough_hw))
+            yield from (pool.submit(work, frame).result for frame in read_frames(source, enough_hw))
         else:
-            yield pool.submit(_read_image, source, enough_hw).result
+            yield pool.submit(_read_and_work, source, enough_hw, work).result
 
 
-def _same(frame: Frame) -> Frame:
-    return frame
+def _read_and_work(
+    source: Source, enough_hw: tuple[int, int] | None, work: Callable[[Frame], Result]
+) -> Result:
+    return work(_read_image(source, enough_hw))
 
 
-def _raise(error: BaseException) -> Frame:
+def _raise(error: BaseException) -> NoReturn:
     raise error

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from lightcam_edge import sources
-from lightcam_edge.sources import Source, find_sources, read_ahead, read_frames
+from lightcam_edge.sources import Frame, Source, find_sources, read_frames, work_ahead
 
 
 @pytest.fixture
@@ -23,6 +23,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def paths(found: Iterator[Source]) -> list[str]:
     return [str(source.path) for source in found]
+
+
+def same(frame: Frame) -> Frame:
+    return frame
 
 
 def image_source(path: Path, colour: tuple[int, int, int] = (9, 9, 9)) -> Source:
@@ -81,7 +85,7 @@ def test_reading_ahead_keeps_the_order_and_goes_on_after_an_error(tmp_path: Path
     named = [image_source(tmp_path / f"{shade}.png", (shade, 0, 0)) for shade in range(40)]
     named[7].path.write_bytes(b"")
 
-    with read_ahead(named, None, workers=3) as frames:
+    with work_ahead(named, None, same, workers=3) as frames:
         shades = [None if frame.photo is None else int(frame.photo.pixels[0, 0, 0]) for frame in frames]
 
     assert shades == [*range(7), None, *range(8, 40)]
@@ -96,10 +100,10 @@ def test_reading_ahead_reads_only_a_few_ahead(tmp_path: Path) -> None:
             taken.append(source)
             yield source
 
-    with read_ahead(counted(), None) as frames:
+    with work_ahead(counted(), None, same, workers=2) as frames:
         next(frames)
 
-    assert len(taken) <= sources.LOOK_AHEAD + 3
+    assert len(taken) <= 2 + sources.LOOK_AHEAD + 2
 
 
 def test_a_frame_comes_though_the_next_source_is_not_known_yet(tmp_path: Path) -> None:
@@ -109,10 +113,29 @@ def test_a_frame_comes_though_the_next_source_is_not_known_yet(tmp_path: Path) -
         yield image_source(tmp_path / "one.png")
         known.wait(30)
 
-    with read_ahead(endless(), None) as frames:
+    with work_ahead(endless(), None, same, workers=2) as frames:
         assert next(frames).photo is not None
         known.set()
         assert list(frames) == []
+
+
+def test_as_many_are_worked_on_at_a_time_as_there_are_workers(tmp_path: Path) -> None:
+    together = threading.Barrier(3, timeout=30)
+
+    def meet(frame: Frame) -> int:
+        return together.wait()
+
+    with work_ahead([image_source(tmp_path / "one.png")] * 6, None, meet, workers=3) as met:
+        assert sorted(met) == [0, 0, 1, 1, 2, 2]
+
+
+def test_a_bug_while_working_ahead_comes_out(tmp_path: Path) -> None:
+    def fails(frame: Frame) -> Frame:
+        raise ZeroDivisionError
+
+    named = [image_source(tmp_path / "one.png")]
+    with work_ahead(named, None, fails, workers=2) as frames, pytest.raises(ZeroDivisionError):
+        next(frames)
 
 
 def test_a_bug_while_reading_ahead_comes_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,7 +143,7 @@ def test_a_bug_while_reading_ahead_comes_out(monkeypatch: pytest.MonkeyPatch) ->
         yield Source(Path("missing.jpg"), Path("missing.jpg"))
         raise ZeroDivisionError
 
-    with read_ahead(broken(), None) as frames:
+    with work_ahead(broken(), None, same, workers=2) as frames:
         assert "missing.jpg" in next(frames).error
         with pytest.raises(ZeroDivisionError):
             next(frames)

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -80,7 +80,7 @@ if TYPE_CHECKING:
 @click.option("--crops", is_flag=True, help="Write what is inside each box to --out as well.")
 @click.option("--map", "maps", is_flag=True, help="Write the raw activation map to --out as .npy.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
-@click.option("--threads", type=click.IntRange(1), help="Of the TFLite runtime. Default: physical cores.")
+@click.option("--threads", type=click.IntRange(1), help="Work on so many cores. Default: all physical ones.")
 @click.option("--backend", type=click.Choice(BACKENDS), help="TFLite runtime. Default: the first installed.")
 @click.option("--quiet", is_flag=True, help="Print errors and, with --json, results; nothing else.")
 def command(paths: tuple[str, ...], quiet: bool, as_json: bool, **options: Any) -> None:
@@ -98,13 +98,13 @@ def command(paths: tuple[str, ...], quiet: bool, as_json: bool, **options: Any) 
 
     from lightcam_edge.running import run
 
+    make_localizer, threads = _localizers(options)
     folder = None
-    localizer = _localizer(options)
     if out is not None:
         from lightcam_edge.outputs import OutputFolder
 
         folder = OutputFolder(out, options["overlay"], crops, maps)
-    failed = run(localizer, paths, _stdin(), folder, as_json, quiet)
+    failed = run(make_localizer, threads, paths, _stdin(), folder, as_json, quiet)
     click.get_current_context().exit(1 if failed else 0)
 
 
@@ -119,9 +119,11 @@ def _stdin() -> Iterator[str]:
     yield from map(os.fsdecode, lines)
 
 
-def _localizer(options: dict[str, Any]) -> "Localizer":
+def _localizers(options: dict[str, Any]) -> "tuple[Callable[[int], Localizer], int]":
+    """What makes localizers, by their number of threads, and how many threads there are."""
     from lightcam_edge.catalogue import DEFAULT_MODEL
-    from lightcam_edge.localizer import Localizer, Options
+    from lightcam_edge.localizer import Localizer, Options, physical_cores
+    from lightcam_edge.model_file import read_model
 
     names = (
         "method",
@@ -134,10 +136,11 @@ def _localizer(options: dict[str, Any]) -> "Localizer":
         "score",
         "presence",
     )
-    return Localizer(
-        options["model"] or DEFAULT_MODEL,
-        threads=options["threads"],
-        backend=options["backend"],
-        options=Options(**{name: options[name] for name in names}),
-        verbose=True,  # the command line keeps the log lines from the user, see native_log
-    )
+    model = read_model(options["model"] or DEFAULT_MODEL)
+    wanted = Options(**{name: options[name] for name in names})
+
+    def make_localizer(threads: int) -> Localizer:
+        # The command line keeps the runtime's log lines from the user, see native_log.
+        return Localizer(model, threads=threads, backend=options["backend"], options=wanted, verbose=True)
+
+    return make_localizer, options["threads"] or physical_cores()
