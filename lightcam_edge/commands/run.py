@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from lightcam_edge.choices import BACKENDS, COMPONENTS, METHODS, OVERLAYS, SCORINGS
+from lightcam_edge.choices import BACKENDS, OVERLAYS
 from lightcam_edge.commands import completing
+from lightcam_edge.commands.localizing import localizer_options, localizing
 from lightcam_edge.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,55 +19,7 @@ if TYPE_CHECKING:
 
 @click.command("run")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", shell_complete=completing.files)
-@click.option(
-    "--model",
-    metavar="FILE|NAME",
-    shell_complete=completing.models,
-    help="Model file, or a bundled model's name. Default: lite.",
-)
-@click.option("--method", type=click.Choice(METHODS), help="How the map is made. Default: the model card's.")
-@click.option(
-    "--threshold",
-    type=click.FloatRange(0, 1, max_open=True),
-    help="Share of the map's peak above which a pixel counts. Default: the model card's.",
-)
-@click.option(
-    "--component",
-    type=click.Choice(COMPONENTS),
-    help="Box each connected part, the largest first, or all parts together. Default: the model card's.",
-)
-@click.option(
-    "--score",
-    type=click.Choice(SCORINGS),
-    help="Classify the whole frame, or the region of each box. Default: the model card's.",
-)
-@click.option(
-    "--presence",
-    type=click.FloatRange(0),
-    help="Value of the map that an object must reach where regions are scored. Default: the model card's.",
-)
-@click.option(
-    "--class",
-    "label",
-    metavar="LABEL",
-    shell_complete=completing.labels,
-    help="Find this class, whatever scores highest.",
-)
-@click.option(
-    "--max-boxes", type=click.IntRange(0), default=1, show_default=True, help="Boxes an image; 0 is all."
-)
-@click.option(
-    "--split/--no-split",
-    default=None,
-    help="Give objects that touch a box each. Default: where several boxes are wanted.",
-)
-@click.option(
-    "--min-score",
-    type=click.FloatRange(0, 1),
-    default=0.0,
-    show_default=True,
-    help="No box where the class scores less.",
-)
+@localizing
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for annotated pictures."
 )
@@ -122,22 +75,11 @@ def _stdin() -> Iterator[str]:
 def _localizers(options: dict[str, Any]) -> "tuple[Callable[[int], Localizer], int]":
     """What makes localizers, by their number of threads, and how many threads there are."""
     from lightcam_edge.catalogue import DEFAULT_MODEL
-    from lightcam_edge.localizer import Localizer, Options, physical_cores
+    from lightcam_edge.localizer import Localizer, physical_cores
     from lightcam_edge.model_file import read_model
 
-    names = (
-        "method",
-        "threshold",
-        "component",
-        "label",
-        "max_boxes",
-        "split",
-        "min_score",
-        "score",
-        "presence",
-    )
     model = read_model(options["model"] or DEFAULT_MODEL)
-    wanted = Options(**{name: options[name] for name in names})
+    wanted = localizer_options(options)
 
     def make_localizer(threads: int) -> Localizer:
         # The command line keeps the runtime's log lines from the user, see native_log.
