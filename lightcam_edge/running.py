@@ -1,8 +1,9 @@
 """A run over many images: what `lightcam-edge run` does once its options are read."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -16,7 +17,22 @@ from lightcam_edge.sources import STDIN, Frame, Source, find_sources, read_frame
 if TYPE_CHECKING:
     from lightcam_edge.outputs import OutputFolder
 
-Pair = tuple[Frame, Localization | None]
+Describe = Callable[[Frame, Localization | None, Localizer], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What came of a frame.
+
+    Args:
+        frame: it.
+        found: what was found; None where it could not be read.
+        line: to print; empty where there is nothing to say.
+    """
+
+    frame: Frame
+    found: Localization | None
+    line: str
 
 
 class Crew:
@@ -24,29 +40,27 @@ class Crew:
 
     Args:
         localizers: of one model, with the same options.
+        describe: makes the line to print.
     """
 
-    def __init__(self, localizers: Iterable[Localizer]) -> None:
+    def __init__(self, localizers: Iterable[Localizer], describe: Describe) -> None:
         import queue
 
+        self._describe = describe
         self._idle: queue.SimpleQueue[Localizer] = queue.SimpleQueue()
         for localizer in localizers:
             self._idle.put(localizer)
 
-    def look(self, frame: Frame) -> Pair:
-        """Localize in a frame, if it could be read."""
+    def look(self, frame: Frame) -> Looked:
+        """Localize in a frame, if it could be read, and say what was found."""
         localizer = self._idle.get()
         try:
-            return frame, look(localizer, frame)
+            found = None
+            if frame.photo is not None:
+                found = localizer.localize(frame.photo, Stopwatch({"decode": frame.decode_ms}))
+            return Looked(frame, found, self._describe(frame, found, localizer))
         finally:
             self._idle.put(localizer)
-
-
-def look(localizer: Localizer, frame: Frame) -> Localization | None:
-    """Localize in a frame; None where it could not be read."""
-    if frame.photo is None:
-        return None
-    return localizer.localize(frame.photo, Stopwatch({"decode": frame.decode_ms}))
 
 
 def run(
@@ -88,25 +102,26 @@ def run(
         count = None if any(source.is_video for source in sources) else len(sources)
     if folder is not None:
         folder.protect(source.path for source in sources)
-    localizer = make_localizer(threads if count == 1 else 1)
+    members = [make_localizer(threads)] if count == 1 else [make_localizer(1) for _ in range(threads)]
+    crew = Crew(members, _describe_as(as_json, quiet))
     progress = Progress(count, shown=not quiet and count != 1)
-    enough_hw = localizer.input_hw if folder is None else None
+    enough_hw = members[0].input_hw if folder is None else None
     with ExitStack() as stack:
         if folder is not None:
             stack.enter_context(folder)
-        if count == 1:
-            pairs = _one_by_one(sources, enough_hw, localizer)
+        results: Iterable[Looked]
+        if count == 1:  # the short way: no other thread
+            results = (crew.look(frame) for source in sources for frame in read_frames(source, enough_hw))
         else:
-            crew = Crew([localizer, *(make_localizer(1) for _ in range(threads - 1))])
-            pairs = stack.enter_context(work_ahead(sources, enough_hw, crew.look, threads))
-        for frame, found in pairs:
-            line = _take(frame, found, localizer, folder, as_json, quiet)
+            results = stack.enter_context(work_ahead(sources, enough_hw, crew.look, threads))
+        for result in results:
+            _save(result, folder)
             progress.clear()
-            if frame.error:
-                click.echo(f"error: {frame.error}", err=True)
-            if line:
-                _print(line)
-            progress.count(bool(frame.error))
+            if result.frame.error:
+                click.echo(f"error: {result.frame.error}", err=True)
+            if result.line:
+                _print(result.line)
+            progress.count(bool(result.frame.error))
     progress.clear()
     if not progress.done:
         raise InputError("there is no image: the list on stdin is empty")
@@ -124,28 +139,18 @@ def _print(line: str) -> None:
         raise LightcamError(f"cannot print results: {error.strerror}") from error
 
 
-def _one_by_one(
-    sources: Iterable[Source], enough_hw: tuple[int, int] | None, localizer: Localizer
-) -> Iterator[Pair]:
-    """The short way for one image: no other thread."""
-    for source in sources:
-        for frame in read_frames(source, enough_hw):
-            yield frame, look(localizer, frame)
+def _save(result: Looked, folder: "OutputFolder | None") -> None:
+    if folder is not None and result.frame.photo is not None and result.found is not None:
+        folder.save(result.frame, result.frame.photo.pixels, result.found)
 
 
-def _take(
-    frame: Frame,
-    found: Localization | None,
-    localizer: Localizer,
-    folder: "OutputFolder | None",
-    as_json: bool,
-    quiet: bool,
-) -> str:
-    """Save what is wanted of a frame, and return the line to print."""
-    if frame.photo is None or found is None:
-        return json.dumps(error_record(frame)) if as_json else ""
-    if folder is not None:
-        folder.save(frame, frame.photo.pixels, found)
-    if as_json:
-        return json.dumps(found_record(frame, found, localizer))
-    return "" if quiet else found_line(frame, found, localizer)
+def _describe_as(as_json: bool, quiet: bool) -> Describe:
+    """What makes the line of a frame: a JSON object, words, or nothing."""
+
+    def as_object(frame: Frame, found: Localization | None, localizer: Localizer) -> str:
+        return json.dumps(error_record(frame) if found is None else found_record(frame, found, localizer))
+
+    def as_words(frame: Frame, found: Localization | None, localizer: Localizer) -> str:
+        return "" if quiet or found is None else found_line(frame, found, localizer)
+
+    return as_object if as_json else as_words
