@@ -19,6 +19,7 @@ COMMANDS = {
     "card": "Change a model file's card.",
     "evaluate": "Measure a model on images with boxes.",
     "benchmark": "Measure speed, memory and energy on this board.",
+    "doctor": "Find what is wrong with this board, and what mends it.",
     "completion": "Complete commands and model names in a shell.",
     "man": "Write the manual pages.",
 }
