@@ -4,112 +4,28 @@ import stat
 from dataclasses import replace
 from pathlib import Path
 
+import made_boards
 import pytest
+from made_boards import A72, A76, cpuinfo, write
 
 from lightcam_edge.benchmarking import board as board_module
 from lightcam_edge.benchmarking.board import State, board_warnings, read_board, read_power, read_state
 from lightcam_edge.benchmarking.memory import read_resident
 
-A72 = "fp asimd evtstrm crc32 cpuid"
-A76 = "fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm lrcpc dcpop asimddp"
-TREE = "sys/firmware/devicetree/base"
-CPUFREQ = "sys/devices/system/cpu/cpufreq"
-PI_FIRMWARE = "sys/devices/platform/soc/soc:firmware/get_throttled"
-POWER = "sys/class/hwmon/hwmon1"
-
-
-def write(root: Path, files: dict[str, str]) -> Path:
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(text.encode())
-    return root
-
-
-def cpuinfo(part: str, features: str, count: int) -> str:
-    lines = f"BogoMIPS\t: 108.00\nFeatures\t: {features}\nCPU implementer\t: 0x41\nCPU part\t: {part}\n"
-    cpus = (f"processor\t: {number}\n{lines}\n" for number in range(count))
-    return "".join(cpus) + "Revision\t: c03115\nModel\t\t: a board\n"
-
-
-def policy(number: int, governor: str, clock: int, most: int) -> dict[str, str]:
-    values = {"scaling_governor": governor, "scaling_cur_freq": clock, "cpuinfo_max_freq": most}
-    return {f"{CPUFREQ}/policy{number}/{name}": f"{value}\n" for name, value in values.items()}
-
 
 @pytest.fixture
 def pi4(tmp_path: Path) -> Path:
-    return write(
-        tmp_path / "pi4",
-        {
-            f"{TREE}/model": "Raspberry Pi 4 Model B Rev 1.5\0",
-            f"{TREE}/compatible": "raspberrypi,4-model-b\0brcm,bcm2711\0",
-            "proc/cpuinfo": cpuinfo("0xd08", A72, 4),
-            "proc/meminfo": "MemTotal:        3885396 kB\nMemFree:          100 kB\n",
-            "proc/loadavg": "0.10 0.20 0.15 1/150 900\n",
-            "proc/sys/kernel/arch": "aarch64\n",
-            "proc/sys/kernel/osrelease": "6.6.31+rpt-rpi-v8\n",
-            "etc/os-release": 'NAME="Debian"\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n',
-            "sys/class/thermal/thermal_zone0/type": "cpu-thermal\n",
-            "sys/class/thermal/thermal_zone0/temp": "82771\n",
-            PI_FIRMWARE: "50005\n",
-            **policy(0, "ondemand", 600000, 1800000),
-        },
-    )
+    return made_boards.pi_4(tmp_path / "pi4")
 
 
 @pytest.fixture
 def pi5(tmp_path: Path) -> Path:
-    return write(
-        tmp_path / "pi5",
-        {
-            f"{TREE}/model": "Raspberry Pi 5 Model B Rev 1.0\0",
-            f"{TREE}/compatible": "raspberrypi,5-model-b\0brcm,bcm2712\0",
-            "proc/cpuinfo": cpuinfo("0xd0b", A76, 4),
-            "proc/loadavg": "0.00 0.00 0.00 1/150 900\n",
-            "sys/class/thermal/thermal_zone0/type": "cpu-thermal\n",
-            "sys/class/thermal/thermal_zone0/temp": "51600\n",
-            "sys/class/thermal/cooling_device0/type": "pwm-fan\n",
-            "sys/class/thermal/cooling_device0/cur_state": "3\n",
-            "sys/devices/platform/soc@107c000000/soc@107c000000:firmware/get_throttled": "0\n",
-            **policy(0, "performance", 2400000, 2400000),
-        },
-    )
+    return made_boards.pi_5(tmp_path / "pi5")
 
 
 @pytest.fixture
 def orin(tmp_path: Path) -> Path:
-    return write(
-        tmp_path / "orin",
-        {
-            f"{TREE}/model": "NVIDIA Jetson Orin Nano Developer Kit\0",
-            f"{TREE}/compatible": "nvidia,p3768-0000+p3767-0005\0nvidia,p3767-0005\0nvidia,tegra234\0",
-            "proc/cpuinfo": cpuinfo("0xd42", A76, 6),
-            "proc/loadavg": "0.50 0.20 0.15 1/150 900\n",
-            "etc/nv_tegra_release": "# R36 (release), REVISION: 4.3, GCID: 1, BOARD: generic\nmore\n",
-            "var/lib/nvpmodel/status": "pmode:0000",
-            "sys/class/thermal/thermal_zone0/type": "cpu-thermal\n",
-            "sys/class/thermal/thermal_zone0/temp": "48500\n",
-            "sys/class/thermal/thermal_zone1/type": "cv0-thermal\n",
-            "sys/class/thermal/thermal_zone1/temp": "",  # asleep
-            "sys/class/thermal/cooling_device0/type": "cpufreq-cpu0\n",
-            "sys/class/thermal/cooling_device0/cur_state": "2\n",
-            "sys/class/hwmon/hwmon0/name": "soctherm_oc\n",
-            "sys/class/hwmon/hwmon0/oc1_event_cnt": "0\n",
-            "sys/class/hwmon/hwmon0/oc3_event_cnt": "4\n",
-            f"{POWER}/name": "ina3221\n",
-            f"{POWER}/in1_label": "VDD_IN\n",
-            f"{POWER}/in1_input": "5000\n",
-            f"{POWER}/curr1_input": "1200\n",
-            f"{POWER}/in2_label": "VDD_CPU_GPU_CV\n",
-            f"{POWER}/in2_input": "4992\n",
-            f"{POWER}/curr2_input": "250\n",
-            f"{POWER}/in7_label": "sum of shunt voltages\n",
-            f"{POWER}/in7_input": "2\n",
-            **policy(0, "schedutil", 1510400, 1510400),
-            **policy(4, "schedutil", 729600, 1510400),
-        },
-    )
+    return made_boards.jetson_orin(tmp_path / "orin")
 
 
 def test_pi_4_lacks_what_makes_int8_fast(pi4: Path) -> None:
@@ -154,7 +70,7 @@ def test_pi_5_in_good_order_warns_of_nothing(pi5: Path) -> None:
 
 
 def test_firmware_flags_of_the_past_are_told_apart(pi5: Path) -> None:
-    write(pi5, {"sys/devices/platform/soc@107c000000/soc@107c000000:firmware/get_throttled": "80000\n"})
+    write(pi5, {made_boards.PI_5_FIRMWARE: "80000\n"})
 
     state = read_state(pi5)
 
@@ -244,7 +160,7 @@ def test_the_raspberry_pis_own_command_is_asked_on_the_board_itself(
     answers = "get_throttled) echo throttled=0x20002;; measure_clock) echo 'frequency(0)=1500398464';;"
     write(tmp_path, {"bin/vcgencmd": f"#!/bin/sh\ncase $1 in {answers} esac\n"})
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    (pi5 / "sys/devices/platform/soc@107c000000/soc@107c000000:firmware/get_throttled").unlink()
+    (pi5 / made_boards.PI_5_FIRMWARE).unlink()
     monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
     monkeypatch.setattr(board_module, "ROOT", pi5)
 

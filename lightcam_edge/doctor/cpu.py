@@ -17,9 +17,7 @@ def check_cpu(board: Board) -> Iterator[Finding]:
     cores = ", ".join(f"{count} x {name}" for name, count in board.cores.items())
     has = [name for name, is_there in board.features.items() if is_there]
     lacks = [name for name, is_there in board.features.items() if not is_there]
-    message = (
-        f"{cores}, {board.machine}: has {' '.join(has) or 'nothing'}; lacks {' '.join(lacks) or 'nothing'}"
-    )
+    message = f"{cores}: has {' '.join(has) or 'nothing'}; lacks {' '.join(lacks) or 'nothing'}"
     facts = {"cores": board.cores, "features": board.features}
     if any(name in has for name in INT8_FEATURES):
         yield Finding("cpu", "features", "ok", message, facts=facts)
