@@ -1,6 +1,17 @@
-"""Which board this is, and what its OpenCV can do."""
+"""Which board this is, what is installed on it, and how to get what is not."""
 
 from pathlib import Path
+
+PICAMERA2_MISSING = (
+    "csi:// needs picamera2: run `sudo apt install python3-picamera2`, and make the virtual environment "
+    "with `python3 -m venv --system-site-packages`"
+)
+GSTREAMER_MISSING = (
+    "csi:// needs an OpenCV with GStreamer, which PyPI's is not: use JetPack's (`sudo apt install "
+    "nvidia-opencv`, `pip uninstall opencv-python-headless`, and a virtual environment made with "
+    "--system-site-packages)"
+)
+VIDEO_GROUP = "may not be opened: run `sudo usermod -aG video $USER`, and log in again"
 
 
 def board_model(root: Path = Path("/")) -> str:

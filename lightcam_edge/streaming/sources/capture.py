@@ -19,6 +19,7 @@ from lightcam_edge.streaming.sources.turning import Turning
 LOOK_UP = 0.2  # how often a session is looked after, in seconds
 STEADY = 5.0  # a connection that lasted this long is worth a quick retry, in seconds
 MOST_STUCK = 2  # sessions that never come back, until no new one is tried
+GRACE = 1.0  # for a camera's own time-out, which tells more, in seconds
 LEAVING = 0.3  # what a session that is left gets to end, in seconds
 
 
@@ -133,7 +134,7 @@ class CaptureThread:
     def _connect(self) -> bool:
         """See one connection through. Returns whether there should be another."""
         began = time.monotonic()
-        camera = make_camera(self.spec, self._options, self._patience.stall_timeout)
+        camera = make_camera(self.spec, self._options, self._patience)
         with self._lock:
             session = self._session = Session(self.camera, camera, self._accept, self._news)
         reason = self._watch(session)
@@ -171,7 +172,7 @@ class CaptureThread:
         patience = self._patience
         first = not session.pictures
         least = 2 / self._options.fps if self._options.fps else 0.0
-        return max(patience.open_timeout if first else 0.0, patience.stall_timeout, least)
+        return max(patience.open_timeout if first else 0.0, patience.stall_timeout, least) + GRACE
 
     def _stall_reason(self, session: Session, quiet: float) -> str:
         damaged = f", {session.corrupt} were damaged" if session.corrupt else ""

@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from lightcam_edge.streaming.sources.grammar import CaptureOptions
 from lightcam_edge.streaming.sources.mjpeg import JpegPictures
+from lightcam_edge.streaming.sources.patience import Patience
 from lightcam_edge.streaming.sources.reading import CaptureError, Picture
 from lightcam_edge.streaming.sources.redaction import redact
 
@@ -25,13 +26,13 @@ class HttpCamera:
     Args:
         url: with user name and password where the camera asks for them (basic or digest).
         options: how pictures are wished for.
-        timeout: seconds without a byte that count as a loss.
+        patience: how long it is waited for.
     """
 
-    def __init__(self, url: str, options: CaptureOptions, timeout: float) -> None:
+    def __init__(self, url: str, options: CaptureOptions, patience: Patience) -> None:
         self._url, self._login = split_login(url)
         self._shown = redact(self._url)
-        self._timeout = timeout
+        self._timeout = patience.stall_timeout
         self._pictures = JpegPictures(self._shown, options)
         self._sockets = _Sockets()
         self._answer: http.client.HTTPResponse | None = None

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from lightcam_edge.errors import RuntimeMissingError
 from lightcam_edge.streaming.sources.grammar import CaptureOptions, SourceSpec
+from lightcam_edge.streaming.sources.patience import Patience
 from lightcam_edge.streaming.sources.reading import Camera
 
 
@@ -23,13 +24,13 @@ def check_readable(spec: SourceSpec) -> None:
             raise RuntimeMissingError(problem)
 
 
-def make_camera(spec: SourceSpec, options: CaptureOptions, timeout: float) -> Camera:
+def make_camera(spec: SourceSpec, options: CaptureOptions, patience: Patience) -> Camera:
     """Make the camera that reads a source; it is not open yet.
 
     Args:
         spec: the source.
         options: how pictures are wished for.
-        timeout: seconds without a sign of life that count as a loss.
+        patience: how long it is waited for.
     """
     if spec.kind in ("video", "folder"):
         from lightcam_edge.streaming.sources.recorded import FolderCamera, VideoFileCamera
@@ -39,20 +40,20 @@ def make_camera(spec: SourceSpec, options: CaptureOptions, timeout: float) -> Ca
     if spec.kind == "mjpeg":
         from lightcam_edge.streaming.sources.http_camera import HttpCamera
 
-        return HttpCamera(spec.address, options, timeout)
+        return HttpCamera(spec.address, options, patience)
     if spec.kind == "stdin":
         from lightcam_edge.streaming.sources.pipe_camera import PipedMjpegCamera, RawCamera
 
         return PipedMjpegCamera(options) if options.pixel_format is None else RawCamera(options)
     if spec.kind == "csi":
         return _ribbon_camera(int(spec.address), options)
-    from lightcam_edge.streaming.sources.opencv_camera import RtspCamera, UsbCamera
+    if spec.kind == "rtsp":
+        from lightcam_edge.streaming.sources.rtsp_camera import RtspCamera
 
-    return (
-        RtspCamera(spec.address, options, timeout)
-        if spec.kind == "rtsp"
-        else UsbCamera(spec.address, options)
-    )
+        return RtspCamera(spec.address, options, patience)
+    from lightcam_edge.streaming.sources.usb_camera import UsbCamera
+
+    return UsbCamera(spec.address, options)
 
 
 def _ribbon_camera(number: int, options: CaptureOptions) -> Camera:

@@ -9,21 +9,18 @@ import numpy as np
 
 from lightcam_edge.errors import RuntimeMissingError
 from lightcam_edge.images import photo_from_array
-from lightcam_edge.streaming.sources.boards import has_picamera2, is_jetson, opencv_has_gstreamer
+from lightcam_edge.streaming.sources.boards import (
+    GSTREAMER_MISSING,
+    PICAMERA2_MISSING,
+    has_picamera2,
+    is_jetson,
+    opencv_has_gstreamer,
+)
 from lightcam_edge.streaming.sources.grammar import CaptureOptions
 from lightcam_edge.streaming.sources.opencv_camera import OpenCvCamera
 from lightcam_edge.streaming.sources.reading import CaptureError, Picture, Throttle
 
 SIZE_WH, FPS = (1280, 720), 30.0
-PICAMERA2_MISSING = (
-    "csi:// needs picamera2: run `sudo apt install python3-picamera2`, and make the virtual environment "
-    "with `python3 -m venv --system-site-packages`"
-)
-GSTREAMER_MISSING = (
-    "csi:// needs an OpenCV with GStreamer, which PyPI's is not: use JetPack's (`sudo apt install "
-    "nvidia-opencv`, `pip uninstall opencv-python-headless`, and a virtual environment made with "
-    "--system-site-packages)"
-)
 
 
 def ribbon_problem() -> str:
