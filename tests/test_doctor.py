@@ -28,6 +28,7 @@ PYTHON = Python(
     prefix="/opt/lightcam-edge",
     in_venv=True,
     sees_system_packages=True,
+    has_pip=True,
     externally_managed=True,
     machine="aarch64",
     bits=64,

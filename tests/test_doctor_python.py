@@ -180,6 +180,7 @@ def test_the_systems_own_python_is_no_place_for_packages() -> None:
 
     assert levels["environment"] == ("warn", "python3 -m venv .venv")
     assert system.pip == "/usr/bin/python3 -m pip"
+    assert replace(PYTHON, has_pip=False).pip == "pip --python /opt/lightcam-edge/bin/python"
 
 
 def test_an_old_python_fails() -> None:

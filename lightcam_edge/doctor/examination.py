@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from lightcam_edge.benchmarking.board import ROOT, read_board, read_state
+from lightcam_edge.doctor.cameras import check_cameras
 from lightcam_edge.doctor.clocks import check_clocks
 from lightcam_edge.doctor.cpu import check_cpu
 from lightcam_edge.doctor.finding import Finding
@@ -65,6 +66,7 @@ def _findings(patient: Patient) -> Iterator[Finding]:
     yield from check_storage([read_place(root, path) for path in patient.places])
     yield from check_time(root, patient.now)
     yield from check_picamera(python, root)
+    yield from check_cameras(python, root)
 
 
 def exit_code(findings: Sequence[Finding]) -> int:

@@ -91,6 +91,7 @@ class Python:
         prefix: of its environment.
         in_venv: whether that is a virtual environment.
         sees_system_packages: whether the distribution's packages can be imported.
+        has_pip: whether pip is in it.
         externally_managed: whether pip refuses to install into it (PEP 668).
         machine: the kernel's word for the instruction set.
         bits: 32 or 64, of the interpreter, which may be less than the kernel's.
@@ -104,6 +105,7 @@ class Python:
     prefix: str
     in_venv: bool
     sees_system_packages: bool
+    has_pip: bool
     externally_managed: bool
     machine: str
     bits: int
@@ -114,6 +116,8 @@ class Python:
     @property
     def pip(self) -> str:
         """What to write before `install` so that it lands here."""
+        if not self.has_pip:
+            return f"pip --python {self.executable}"
         return f"{self.prefix}/bin/pip" if self.in_venv else f"{self.executable} -m pip"
 
     def loads(self, name: str) -> bool:
@@ -130,6 +134,7 @@ def read_python() -> Python:
         prefix=sys.prefix,
         in_venv=sys.prefix != sys.base_prefix,
         sees_system_packages=sys.prefix == sys.base_prefix or sees_system_packages(prefix),
+        has_pip=importlib.util.find_spec("pip") is not None,
         externally_managed=Path(sysconfig.get_path("stdlib"), "EXTERNALLY-MANAGED").exists(),
         machine=os.uname().machine,
         bits=8 * struct.calcsize("P"),
