@@ -88,7 +88,8 @@ class Page:
             return None
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         try:
-            context.load_cert_chain(certificate, key)
+            # Without a password of its own, OpenSSL would ask for one on the terminal.
+            context.load_cert_chain(certificate, key, password="")
         except OSError as error:  # ssl.SSLError is one
             raise LightcamError(f"cannot read the page's certificate {certificate}: {error}") from error
         return context

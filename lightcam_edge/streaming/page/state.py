@@ -5,6 +5,9 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import cv2
+import numpy as np
+
 from lightcam_edge.choices import METHODS, Method
 from lightcam_edge.drawing import COLOURS, draw_boxes, draw_heat, to_jpeg
 from lightcam_edge.streaming.messages import CameraFigures, Event, StreamResult
@@ -16,6 +19,8 @@ from lightcam_edge.streaming.page.settings import PageSettings
 from lightcam_edge.streaming.page.viewers import Viewers
 from lightcam_edge.streaming.ports import Controls
 
+# Red, green and blue of each level of the heat, 0 to 255, as drawing has them.
+HEAT = cv2.applyColorMap(np.arange(256, dtype=np.uint8), cv2.COLORMAP_TURBO).reshape(256, 3)[:, ::-1]
 Record = Callable[[StreamResult], dict[str, Any]]
 
 
@@ -81,6 +86,7 @@ class PageState:
                     "model": self.controls.model_name,
                     "labels": self.controls.labels,
                     "colours": colours,
+                    "heat": HEAT.tobytes().hex(),
                     "cameras": self.controls.cameras,
                     "history": self._history.all(),
                     "events": self._events.all(),
