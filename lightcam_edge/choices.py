@@ -14,3 +14,5 @@ Backend = Literal["ai-edge-litert", "tflite-runtime"]
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
 Overlay = Literal["none", "side-by-side", "alone"]
 OVERLAYS: tuple[Overlay, ...] = get_args(Overlay)
+Lines = Literal["results", "events", "all"]
+LINES: tuple[Lines, ...] = get_args(Lines)

@@ -13,6 +13,7 @@ from lightcam_edge.native_log import native_log_hushed
 NAME = "lightcam-edge"
 COMMANDS = {
     "run": "Find objects in images and videos.",
+    "stream": "Find objects in what cameras see.",
     "train": "Train a network on labelled photographs.",
     "convert": "Turn a Keras model into a model file.",
     "inspect": "Show what a model file holds.",

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from lightcam_edge.box import Box
 from lightcam_edge.localizer import Detection, Localization, Localizer
 from lightcam_edge.sources import Frame
 
@@ -70,8 +71,8 @@ def _score(score: float) -> float | None:
 
 def _box(detection: Detection) -> dict[str, Any]:
     box = detection.box
-    corners = {"x0": box.x0, "y0": box.y0, "x1": box.x1, "y1": box.y1}
-    return {name: round(at, 1) for name, at in corners.items()} | {
+    sides = {"x0": box.x0, "y0": box.y0, "x1": box.x1, "y1": box.y1}
+    return {name: round(at, 1) for name, at in sides.items()} | {
         "label": detection.label,
         "score": _score(detection.score),
     }
@@ -90,9 +91,9 @@ def _what(found: Localization, localizer: Localizer) -> str:
     if found.detections:
         same = {(detection.label, detection.score) for detection in found.detections}
         if len(same) == 1:
-            boxes = [_corners(detection) for detection in found.detections]
+            boxes = [corners(detection.box) for detection in found.detections]
             return f"{scored}  {'box' if len(boxes) == 1 else 'boxes'} {' '.join(boxes)}"
-        return "  ".join(f"{one.label} {one.score:.2f}  box {_corners(one)}" for one in found.detections)
+        return "  ".join(f"{one.label} {one.score:.2f}  box {corners(one.box)}" for one in found.detections)
     background = localizer.card.background
     if background is not None and found.class_index == background.index:
         return f"nothing ({scored})"
@@ -101,6 +102,6 @@ def _what(found: Localization, localizer: Localizer) -> str:
     return f"{scored}  no box"
 
 
-def _corners(detection: Detection) -> str:
-    box = detection.box
+def corners(box: Box) -> str:
+    """A box such as `12,30..200,180`."""
     return f"{box.x0:.0f},{box.y0:.0f}..{box.x1:.0f},{box.y1:.0f}"

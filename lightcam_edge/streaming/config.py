@@ -13,6 +13,7 @@ from typing import Any
 from lightcam_edge.errors import RuntimeMissingError, UsageError
 
 CAMERAS = "cameras"
+SOURCES = ("source", "source-file")
 Check = Callable[[Any], Any]
 Lines = Mapping[tuple[str, ...], int]
 _VARIABLE = re.compile(r"\$\$|\$\{([^}]*)\}")
@@ -144,7 +145,7 @@ class _Reader:
     def read(self, values: dict[str, Any]) -> Config:
         """Validate everything."""
         sections = values.pop(CAMERAS, {})
-        options = self._table(values, (), {name for name in self.checks if name != "source"})
+        options = self._table(values, (), {name for name in self.checks if name not in SOURCES})
         if not isinstance(sections, dict):
             self._complain((CAMERAS,), f"is no table: write [{CAMERAS}.NAME] above each camera's settings")
             sections = {}
@@ -160,7 +161,7 @@ class _Reader:
             self._complain(
                 where, "has a name that files and topics cannot bear: take letters, digits, - and _"
             )
-        if "source" not in section:
+        if not any(key in section for key in SOURCES):
             self._complain(where, 'has no source: write source = "rtsp://..." or another')
         return self._table(section, where, self.of_camera)
 
@@ -181,7 +182,7 @@ class _Reader:
     def _unknown(self, key: str, known: Iterable[str], in_camera: bool) -> str:
         if in_camera and key in self.checks:
             return "is for all cameras: write it above the first [table]"
-        if not in_camera and key == "source":
+        if not in_camera and key in SOURCES:
             return f"belongs to a camera: write it under [{CAMERAS}.NAME]"
         near = difflib.get_close_matches(key.replace("_", "-"), list(known), 1)
         return "is no setting: " + (

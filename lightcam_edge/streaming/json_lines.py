@@ -2,19 +2,17 @@
 
 import json
 import logging.handlers
-import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
+from lightcam_edge.choices import Lines
 from lightcam_edge.localizer import Localizer
 from lightcam_edge.records import KEYS, record
 from lightcam_edge.streaming.event_record import event_record
 from lightcam_edge.streaming.messages import CameraStatus, Event, StreamResult
 from lightcam_edge.streaming.worker import Worker
 
-Lines = Literal["results", "events", "all"]
-LINES: tuple[Lines, ...] = get_args(Lines)
 WAITING = 1000  # lines, at most
 LOG_BYTES = 10_000_000
 LOG_FILES = 5
@@ -103,37 +101,6 @@ class JsonLines:
 
     def _give(self, told: dict[str, Any]) -> None:
         self._worker.give(json.dumps(told))
-
-
-class Pipe:
-    """Writes lines to a file descriptor, and calls once when its reader has gone.
-
-    It writes past Python's own buffers, whose locks a thread that waits for a
-    slow reader would hold while the program ends.
-
-    Args:
-        descriptor: of the pipe, file or terminal.
-        on_gone: called in the writing thread.
-    """
-
-    def __init__(self, descriptor: int, on_gone: Callable[[], None]) -> None:
-        self._descriptor = descriptor
-        self._on_gone = on_gone
-        self.gone = False
-
-    def write(self, line: str) -> None:
-        """Write one line.
-
-        Raises:
-            OSError: if it cannot be written, and the reader is still there.
-        """
-        content = memoryview(f"{line}\n".encode())
-        try:
-            while content and not self.gone:
-                content = content[os.write(self._descriptor, content) :]
-        except BrokenPipeError:
-            self.gone = True
-            self._on_gone()
 
 
 class RotatingFile:
