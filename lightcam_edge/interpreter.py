@@ -120,6 +120,10 @@ class Interpreter:
                     experimental_delegates=list(delegates) or None,
                 )
                 self._interpreter.allocate_tensors()
+            except SystemError as error:  # tflite-runtime is built for numpy 1, and finds out here
+                raise RuntimeMissingError(
+                    f"{self.backend} does not work with numpy {np.__version__}: pip install 'numpy<2'"
+                ) from error
             except (ValueError, RuntimeError) as error:
                 reason = str(error).splitlines()[0]
                 raise ModelFileError(f"{self.backend} refuses the model: {reason}") from error

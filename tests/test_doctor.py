@@ -217,6 +217,25 @@ def test_it_works_where_numpy_opencv_and_the_runtime_do_not(tmp_path: Path) -> N
     assert found["models digest"]["message"] == "not verified, because numpy and opencv must load for it"
 
 
+def test_a_runtime_that_imports_and_then_refuses_this_numpy_is_found(tmp_path: Path) -> None:
+    code = """
+class Interpreter:
+    def __init__(self, model_path):
+        try:
+            raise AttributeError("_ARRAY_API not found")
+        except AttributeError as error:
+            raise SystemError("returned a result with an exception set") from error
+"""
+    write(tmp_path, {"ai_edge_litert/interpreter.py": code})
+
+    done = doctor("--json", packages={"ai_edge_litert": ""}, folder=tmp_path)
+
+    (found,) = (one for one in json.loads(done.stdout)["findings"] if one["check"] == "interpreter")
+    assert done.returncode == 3
+    assert "ai-edge-litert does not load: it was built for numpy 1, and numpy" in found["message"]
+    assert "install 'numpy<2'" in found["fix"]
+
+
 def test_it_finds_this_machines_packages_and_models() -> None:
     done = subprocess.run(CALL, capture_output=True, text=True, check=False)
 

@@ -1,6 +1,5 @@
 """Cameras on made roots: plain files in the place of devices answer as no camera does."""
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,7 +30,8 @@ def test_a_camera_tells_its_first_modes() -> None:
 
     assert (found.level, found.message) == (
         "ok",
-        f"{SOURCE} HD Webcam (uvcvideo): MJPG 640x480, MJPG 1280x720, MJPG 1920x1080, MJPG 2304x1536 and 1 more",
+        f"{SOURCE} HD Webcam (uvcvideo): MJPG 640x480, MJPG 1280x720, MJPG 1920x1080, MJPG 2304x1536 "
+        "and 1 more",
     )
     assert found.facts["modes"][0] == {"format": "MJPG", "width": 640, "height": 480, "fps": [30.0, 15.0]}
 
@@ -72,7 +72,7 @@ def test_who_has_a_camera_open_is_told(tmp_path: Path) -> None:
     root = with_device(tmp_path)
     other = write(root, {"proc/812/comm": "motion\n", "proc/813/comm": "sshd\n", "proc/813/fd/.keep": ""})
     (other / "proc/812/fd").mkdir()
-    os.symlink("/dev/video0", other / "proc/812/fd/5")
+    (other / "proc/812/fd/5").symlink_to("/dev/video0")
 
     found = examined(root)[f"cameras busy {SOURCE}"]
 

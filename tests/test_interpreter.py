@@ -104,6 +104,27 @@ def test_runtime_that_does_not_load_says_why(tmp_path: Path, monkeypatch: pytest
         load_backend("tflite-runtime")
 
 
+def test_runtime_that_refuses_this_numpy_once_it_runs_is_missing() -> None:
+    """As tflite-runtime 2.14 does under numpy 2: the import goes well, the first interpreter does not."""
+    code = """
+import sys, types
+runtime = types.ModuleType("tflite_runtime.interpreter")
+def refuse(**_): raise SystemError("returned a result with an exception set")
+runtime.Interpreter = refuse
+sys.modules["tflite_runtime.interpreter"] = runtime
+from lightcam_edge.errors import RuntimeMissingError
+from lightcam_edge.interpreter import Interpreter
+try:
+    Interpreter(b"", backend="tflite-runtime")
+except RuntimeMissingError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.startswith("tflite-runtime does not work with numpy ")
+    assert done.stdout.endswith(": pip install 'numpy<2'\n")
+
+
 @pytest.mark.parametrize("verbose", [False, True])
 def test_native_log_lines_reach_the_user_only_if_wanted(small_report: Any, verbose: bool) -> None:
     code = f"""

@@ -11,6 +11,7 @@ from lightcam_edge.streaming.sources.cameras import NO_CAMERA, FoundCamera, list
 
 MOST_SIZES = 4
 DEVICE = "v4l2://"
+AWAKEN = "unplug the camera and plug it in again, then see: sudo dmesg | tail"
 
 
 def check_cameras(python: Python, root: Path) -> Iterator[Finding]:
@@ -41,10 +42,7 @@ def judge_camera(camera: FoundCamera) -> Finding:
     if camera.problem:
         reason, _, fix = camera.problem.partition(": ")
         if "does not answer" in reason:
-            reason, fix = (
-                camera.problem,
-                "unplug the camera and plug it in again, then see: sudo dmesg | tail",
-            )
+            reason, fix = camera.problem, AWAKEN
         return Finding("cameras", check, "warn", f"{named}: {reason}", fix, facts)
     sizes = _in_words(modes)
     return Finding("cameras", check, "ok", f"{named}{': ' if sizes else ''}{sizes}", facts=facts)
@@ -77,7 +75,7 @@ def _open_in(root: Path, device: str) -> Iterator[tuple[int, str]]:
     """Processes that have a device open, as far as this user may see."""
     for process in sorted(root.glob("proc/[0-9]*"), key=lambda path: int(path.name)):
         try:
-            links = {os.readlink(link) for link in (process / "fd").iterdir()}
+            links = {str(link.readlink()) for link in (process / "fd").iterdir()}
             name = (process / "comm").read_text(errors="replace").strip()
         except OSError:
             continue

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
+from lightcam_edge.catalogue import bundled_models
+from lightcam_edge.choices import BACKENDS
 from lightcam_edge.doctor.finding import Finding
 
 MODULES = {
@@ -30,19 +32,24 @@ OPENCV_NAMES = (
     "opencv-contrib-python",
 )
 LEAST_VERSION = (3, 10)
+SMALLEST_MODEL = bundled_models().get("nano")
 LOAD_TIMEOUT_S = 120  # on a Pi Zero, from a slow card
 MOST_OF_AN_ERROR = 2000
 # In a process of its own: a library that is built for another CPU or numpy may take its process down.
 PROBE = """
-import importlib, json, sys
+import importlib, json, sys, traceback
 sys.path[:] = json.loads(sys.argv[2])
 try:
     module = importlib.import_module(sys.argv[1])
+    if sys.argv[3]:
+        interpreter = module.Interpreter(model_path=sys.argv[3])
+        interpreter.allocate_tensors()
+        interpreter.invoke()
     top = sys.modules[sys.argv[1].partition(".")[0]]
     found = {"path": getattr(top, "__file__", None) or "", "version": str(getattr(top, "__version__", ""))}
     found["build"] = module.getBuildInformation() if sys.argv[1] == "cv2" else ""
 except BaseException as error:
-    found = {"error": f"{type(error).__name__}: {error}"}
+    found = {"error": f"{type(error).__name__}: {error}\\n{traceback.format_exc()}"}
 print("\\n" + json.dumps(found))
 """
 
@@ -156,17 +163,18 @@ def sees_system_packages(prefix: Path) -> bool:
 def _packages() -> Iterator[Package]:
     for name, module in MODULES.items():
         if importlib.util.find_spec(module.partition(".")[0]):
-            yield load(name, module)
+            yield load(name, module, SMALLEST_MODEL if name in BACKENDS else None)
 
 
-def load(name: str, module: str) -> Package:
+def load(name: str, module: str, model: Path | None = None) -> Package:
     """Import a module in another process, with this one's search path.
 
     Args:
         name: of its package, as people say it.
         module: what to import.
+        model: to run once where it is a TFLite runtime; some die only then.
     """
-    command = [sys.executable, "-c", PROBE, module, json.dumps(sys.path)]
+    command = [sys.executable, "-c", PROBE, module, json.dumps(sys.path), str(model or "")]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, errors="replace", check=False, timeout=LOAD_TIMEOUT_S
