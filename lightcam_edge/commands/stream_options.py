@@ -78,6 +78,7 @@ STEADINESS_HELP = {
     "change": "Share of the map's peak; what changes as much is followed at once.",
     "box_seconds": "Smooth boxes over so long.",
     "appear_seconds": "Show no object that was seen for less.",
+    "appear_factor": "A new object's map must reach --presence so many times.",
     "hold_seconds": "Show an object for so long after it was last seen.",
     "absent_seconds": "An object that comes back within so long is the same.",
     "label_margin": "Share by which another label must be ahead to be taken.",
@@ -91,7 +92,7 @@ STEADINESS = tuple(
         type=SECONDS,
         default=field.default,
         show_default=True,
-        help=STEADINESS_HELP[field.name],
+        help=STEADINESS_HELP.get(field.name, "See docs/stream.md."),
     )
     for field in fields(Steadiness)
 )
