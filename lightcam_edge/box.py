@@ -1,5 +1,6 @@
 """Boxes, and the one rule that finds them in an activation map."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -86,16 +87,20 @@ def boxes_from_map(cam: Float32, rule: BoxRule, max_boxes: int = 1) -> list[Box]
     return [Box(x, y, x + width, y + height) for x, y, width, height in rectangles]
 
 
-def _components(mask: UInt8) -> list[list[int]]:
-    """`[x, y, width, height]` of each connected component of a mask of 0 and 1, the largest first.
+def _components(mask: UInt8) -> list[Sequence[int]]:
+    """`x, y, width, height` of each connected component of a mask of 0 and 1, the largest first.
 
-    Outlines take a tenth of the time of areas, which only decide between several.
+    Outlines tell where the parts are, and counting their pixels takes half the
+    time of OpenCV's statistics; where there is only one, nothing is counted.
     """
-    contours, hierarchy = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
-    outer = np.flatnonzero(hierarchy[0, :, 3] < 0)  # the others are holes
-    if len(outer) == 1:
-        return [list(cv2.boundingRect(contours[outer[0]]))]
-    _, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
-    order = np.argsort(-stats[1:, cv2.CC_STAT_AREA], kind="stable")
-    rectangles: list[list[int]] = stats[1 + order, : cv2.CC_STAT_AREA].tolist()
-    return rectangles
+    found, hierarchy = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    # Those with a parent are holes.
+    outer = [found[index] for index in np.flatnonzero(np.asarray(hierarchy)[0, :, 3] < 0)]
+    if len(outer) > 1:
+        _, labels = cv2.connectedComponents(mask, connectivity=8, ltype=cv2.CV_32S)
+        areas = np.bincount(labels.ravel())
+        label_of = [int(labels[y, x]) for x, y in (contour[0, 0] for contour in outer)]
+        outer = [
+            outer[i] for i in sorted(range(len(outer)), key=lambda i: (-areas[label_of[i]], label_of[i]))
+        ]
+    return [cv2.boundingRect(contour) for contour in outer]
