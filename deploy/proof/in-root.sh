@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Runs a command in a fresh root of Debian, as root: in-root.sh SUITE ARCH COMMAND...
+# It finds the repository in /mnt/repository. The image of the root is made once and kept in $XDG_CACHE_HOME.
+#   NETWORK=none   run it in a network namespace without interfaces
+#   ROOT=DIR       use the root in DIR, unpack one there if there is none, and leave it
+#   SHARE=DIR      let the command find DIR in /mnt/share
+set -euo pipefail
+
+suite=$1 arch=$2
+shift 2
+repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+image=${XDG_CACHE_HOME:-$HOME/.cache}/lightcam-edge/$suite-$arch.tar
+readonly suite arch repository image
+
+emulate() {
+    command -v qemu-aarch64-static arch-test >/dev/null || {
+        echo "error: roots for other processors need: apt-get install qemu-user-static arch-test" >&2
+        exit 1
+    }
+    [[ -e /proc/sys/fs/binfmt_misc/status ]] || mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
+    update-binfmts --enable qemu-aarch64
+    update-binfmts --enable qemu-arm
+}
+
+make_image() {
+    mkdir -p "$(dirname "$image")"
+    mmdebstrap --quiet --variant=minbase --architectures="$arch" --format=tar "$suite" "$image.new" \
+        "deb http://deb.debian.org/debian $suite main" >&2
+    mv "$image.new" "$image"
+}
+
+# In a mount namespace: neither this machine's name servers nor its certificates are left in the root.
+enter() {
+    local root=$1 path
+    shift
+    for path in proc sys dev; do mount --rbind "/$path" "$root/$path"; done
+    mount -t tmpfs tmpfs "$root/run"
+    mount -t tmpfs tmpfs "$root/mnt"
+    mkdir "$root/mnt/repository" "$root/mnt/share"
+    mount --bind "$repository" "$root/mnt/repository"
+    [[ -z ${SHARE:-} ]] || mount --bind "$SHARE" "$root/mnt/share"
+    for path in /etc/resolv.conf /etc/hosts; do
+        [[ -e $root$path ]] || : >"$root$path"
+        mount --bind "$path" "$root$path"
+    done
+    cp /etc/ssl/certs/ca-certificates.crt "$root/mnt/"
+    exec chroot "$root" /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
+        LC_ALL=C.UTF-8 TERM=dumb PIP_CERT=/mnt/ca-certificates.crt PIP_DEFAULT_TIMEOUT=180 "$@"
+}
+
+[[ $arch == "$(dpkg --print-architecture)" ]] || emulate
+[[ -e $image ]] || make_image
+if [[ -z ${ROOT:-} ]]; then
+    ROOT=$(mktemp -d)
+    trap 'rm -rf --one-file-system "$ROOT"' EXIT
+fi
+mkdir -p "$ROOT"
+[[ -e $ROOT/etc ]] || tar -C "$ROOT" -xf "$image"
+
+namespaces=(--mount)
+[[ ${NETWORK:-} != none ]] || namespaces+=(--net)
+export repository
+export -f enter
+unshare "${namespaces[@]}" bash -euo pipefail -c 'enter "$@"' enter "$ROOT" "$@"
