@@ -12,6 +12,7 @@ from lightcam_edge.choices import Component as Component
 
 Float32 = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]
+PARENT = 3  # of OpenCV's hierarchy; a hole has one
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +95,7 @@ def _components(mask: UInt8) -> list[Sequence[int]]:
     time of OpenCV's statistics; where there is only one, nothing is counted.
     """
     found, hierarchy = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
-    # Those with a parent are holes.
-    outer = [found[index] for index in np.flatnonzero(np.asarray(hierarchy)[0, :, 3] < 0)]
+    outer = [contour for contour, own in zip(found, hierarchy[0], strict=True) if own[PARENT] < 0]
     if len(outer) > 1:
         _, labels = cv2.connectedComponents(mask, connectivity=8, ltype=cv2.CV_32S)
         areas = np.bincount(labels.ravel())
