@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 VERSION = 1
+LET_GO_S = 2.0  # for a process that is about to end
 TABLES = """
 CREATE TABLE IF NOT EXISTS events (
     sequence INTEGER PRIMARY KEY, camera TEXT NOT NULL, time REAL NOT NULL, body BLOB NOT NULL
@@ -134,7 +135,7 @@ class EventStore:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+    database = sqlite3.connect(path, LET_GO_S, isolation_level=None, check_same_thread=False)
     try:
         # Exclusive, so that a second process keeps off and nothing but this file and its log is needed.
         for setting in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = NORMAL"):

@@ -134,7 +134,6 @@ class MqttSink:
         if self._trouble:
             LOG.warning("%s is back; %d events waited for it", self._settings.address, len(self._queue))
         self._trouble = ""
-        back_off.reset()
         session = Session(connection, self._queue, self._retained, self._topics, self._settings.expiry_s)
         if self._settings.discovery_prefix:
             self._listen_to_home_assistant(connection, self._settings.discovery_prefix)
@@ -144,6 +143,8 @@ class MqttSink:
             self._say_goodbye(connection, session)
         except BaseException:
             connection.close(GOODBYE_S, with_will=True)
+            if connection.lasted:
+                back_off.reset()
             raise
         connection.close(GOODBYE_S)
 

@@ -18,6 +18,8 @@ from lightcam_edge.streaming.mqtt_settings import PASSWORD, USERNAME, MqttSettin
 
 CONNECT_TIMEOUT_S = 10.0
 WITH_WILL = "Disconnect with will message"
+NO_REASON = "Unspecified error"  # what paho makes of a connection that ends without a word
+STEADY_S = 10.0
 OVERHEAD = 1024  # bytes of a message beside its topic and payload, at most
 
 
@@ -82,8 +84,14 @@ class Connection:
         self._welcome: ReasonCode | None = None
         self._largest = 0
         self._end: ReasonCode | None = None
+        self._opened_at = time.monotonic()
         self._client = self._made(will)
         self._open()
+
+    @property
+    def lasted(self) -> bool:
+        """Whether it has held for so long that there is nothing wrong with it."""
+        return time.monotonic() - self._opened_at > STEADY_S
 
     def publish(self, topic: str, payload: bytes, retain: bool = False, expiry_s: int | None = None) -> int:
         """Send a message that the broker acknowledges.
@@ -206,6 +214,7 @@ class Connection:
         properties: Properties | None,
     ) -> None:
         self._welcome = reason
+        self._opened_at = time.monotonic()
         self._largest = getattr(properties, "MaximumPacketSize", 0)
 
     def _on_disconnect(
@@ -216,7 +225,7 @@ class Connection:
         reason: ReasonCode,
         properties: Properties | None,
     ) -> None:
-        self._end = reason
+        self._end = self._end or reason  # what the broker says comes before what the network says
 
     def _on_publish(
         self, client: paho.Client, data: object, mid: int, reason: ReasonCode, properties: Properties
@@ -236,13 +245,16 @@ class Connection:
     def _why_ended(self) -> str:
         if self._welcome is not None and self._welcome.is_failure:
             return self._why_refused(self._welcome)
-        if self._end is None:
+        reason = self._end.getName() if self._end else NO_REASON
+        if reason == "Session taken over":
+            return f"has another client with the id {self._settings.client_id!r}: give this one its own"
+        if reason != NO_REASON:
+            return f"closed the connection: {reason}"
+        if self.lasted:
             return "closed the connection"
-        if self._end.getName() == "Session taken over":
-            return (
-                f"has another client with the id {self._settings.client_id!r}: give this one an id of its own"
-            )
-        return f"closed the connection: {self._end}"
+        return (
+            f"closed it at once: perhaps another client has the id {self._settings.client_id!r}"
+        )
 
 
 def _has_decrypted(connection: object) -> bool:
