@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
+import cv2
 
 from lightcam_edge.errors import InputError, LightcamError
 from lightcam_edge.localizer import Localization, Localizer, Stopwatch
@@ -113,6 +114,7 @@ def run(
         if count == 1:  # the short way: no other thread
             results = (crew.look(frame) for source in sources for frame in read_frames(source, enough_hw))
         else:
+            cv2.setNumThreads(1)  # the cores are taken
             results = stack.enter_context(work_ahead(sources, enough_hw, crew.look, threads))
         for result in results:
             _save(result, folder)
