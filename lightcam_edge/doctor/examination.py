@@ -12,6 +12,7 @@ from lightcam_edge.doctor.clocks import check_clocks
 from lightcam_edge.doctor.cpu import check_cpu
 from lightcam_edge.doctor.finding import Finding
 from lightcam_edge.doctor.models import check_models
+from lightcam_edge.doctor.network import check_network
 from lightcam_edge.doctor.opencv import check_opencv
 from lightcam_edge.doctor.picamera import check_picamera
 from lightcam_edge.doctor.python import Python, check_python, read_python
@@ -33,6 +34,7 @@ class Patient:
         now: what the clock says.
         places: folders that the program writes to.
         models: model files to verify besides the bundled ones.
+        config: a stream's configuration, whose addresses are reached for.
     """
 
     root: Path
@@ -40,12 +42,13 @@ class Patient:
     now: datetime
     places: tuple[Path, ...]
     models: tuple[str, ...] = ()
+    config: Path | None = None
 
 
-def this_board(root: Path = ROOT, models: Sequence[str] = ()) -> Patient:
+def this_board(root: Path = ROOT, models: Sequence[str] = (), config: Path | None = None) -> Patient:
     """This interpreter on this board, or on the board whose files lie under another root."""
     places = (Path.cwd(), Path(tempfile.gettempdir())) if root == ROOT else (Path("/"),)
-    return Patient(root, read_python(), datetime.now(timezone.utc), places, tuple(models))
+    return Patient(root, read_python(), datetime.now(timezone.utc), places, tuple(models), config)
 
 
 def examine(patient: Patient) -> list[Finding]:
@@ -67,6 +70,8 @@ def _findings(patient: Patient) -> Iterator[Finding]:
     yield from check_time(root, patient.now)
     yield from check_picamera(python, root)
     yield from check_cameras(python, root)
+    if patient.config is not None:
+        yield from check_network(patient.config, python)
 
 
 def exit_code(findings: Sequence[Finding]) -> int:
