@@ -98,9 +98,7 @@ def _components(mask: UInt8) -> list[Sequence[int]]:
     outer = [contour for contour, own in zip(found, hierarchy[0], strict=True) if own[PARENT] < 0]
     if len(outer) > 1:
         _, labels = cv2.connectedComponents(mask, connectivity=8, ltype=cv2.CV_32S)
-        areas = np.bincount(labels.ravel())
         label_of = [int(labels[y, x]) for x, y in (contour[0, 0] for contour in outer)]
-        outer = [
-            outer[i] for i in sorted(range(len(outer)), key=lambda i: (-areas[label_of[i]], label_of[i]))
-        ]
+        area_of = [np.count_nonzero(labels == label) for label in label_of]
+        outer = [outer[i] for i in sorted(range(len(outer)), key=lambda i: (-area_of[i], label_of[i]))]
     return [cv2.boundingRect(contour) for contour in outer]
