@@ -17,7 +17,7 @@ from lightcam_edge.geometry import Fit, fit_pixels
 from lightcam_edge.localizer import Localizer, Options
 from lightcam_edge.model_file import read_model
 from lightcam_models.datasets import Dataset, Example, load_dataset
-from lightcam_models.evaluation.calibrating import Setting, move
+from lightcam_models.evaluation.calibrating import Setting, _choice_by_truth, _every_box, move
 from lightcam_models.evaluation.evaluating import Request, Trial, evaluate, load_model
 from lightcam_models.evaluation.judging import THRESHOLDS, KnownBox, baselines, ious_by_rule, judge
 from lightcam_models.evaluation.observing import Observation, observe, shots
@@ -334,6 +334,20 @@ def test_calibration_with_boxes_finds_the_threshold_that_fits(model: Path, photo
     assert card.cam.threshold_source.startswith("most boxes right: 6 held-out training photographs")
 
 
+@pytest.mark.parametrize(("more", "chosen"), [(2, 0.2), (20, 0.4)])
+def test_the_cards_rule_stays_unless_another_is_clearly_better(more: int, chosen: float) -> None:
+    settings = [Setting("cam", 0.0, "largest", threshold) for threshold in (0.2, 0.4)]
+    ious = np.zeros((100, 2))
+    ious[:50] = 0.8
+    ious[:1, 1] = 0.1
+    ious[50 : 50 + more, 1] = 0.8
+
+    choice = _choice_by_truth(settings, 0, ious, ious >= 0.5)
+
+    assert choice.setting.threshold == chosen
+    assert choice.right == (50 if chosen == 0.2 else 69)
+
+
 def test_calibration_without_boxes_uses_none_and_tells_its_cost(model: Path, photographs: Path) -> None:
     said = run(
         [str(model)],
@@ -392,7 +406,8 @@ def test_a_setting_smooths_before_it_thresholds() -> None:
     cam[4, 4] = 1
     fit = Fit((8, 8), (8, 8))
 
-    sharp, soft = (Setting("cam", sigma, "largest", 0.2).box(cam, fit) for sigma in (0.0, 1.0))
+    settings = [Setting("cam", sigma, "largest", 0.2) for sigma in (0.0, 1.0)]
+    sharp, soft = _every_box({"cam": cam}, fit, settings)
 
     assert sharp == Box(4, 4, 5, 5)
     assert soft == Box(3, 3, 6, 6)

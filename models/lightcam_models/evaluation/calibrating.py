@@ -1,7 +1,8 @@
 """How the map becomes a box, chosen on training photographs that were held out.
 
 With true boxes the method, smoothing, component rule and threshold that are
-right most often win. Without any, the threshold and the component rule win
+right most often win, where they beat the card's by more than a standard error:
+a few hundred photographs choose by chance otherwise. Without any, the threshold and the component rule win
 whose box moves with the photograph: the photograph is put smaller and off
 centre on a scene, and its box there should be its box alone, carried along. A
 threshold too low catches scenery that stays behind, one too high catches
@@ -52,11 +53,6 @@ class Setting:
     smoothing: float
     component: Component
     threshold: float
-
-    def box(self, cam: Float32, fit: Fit) -> Box | None:
-        """The box of a map as it comes from the features, in the image frame."""
-        large = upsample(smooth(cam, self.smoothing), fit.input_hw)
-        return _boxed(large, fit, BoxRule(self.threshold, self.component))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +144,12 @@ def calibrate(
     seen = observe(plain, objects, progress, "calibrating").seen
     known = np.array([len(observation.shot.truths) == 1 for observation in seen], bool)
     smoothing = localizer.card.cam.smoothing
-    settings = _settings(methods_of(plain.card), sorted({*SMOOTHINGS, smoothing}))
+    former = _former(localizer)
+    settings = _settings(methods_of(plain.card), sorted({*SMOOTHINGS, smoothing}), former)
     truth_ious = _against_truth(seen, settings, progress)
     right = truth_ious[known] >= RIGHT_IOU
-    by_truth = _choice_by_truth(settings, truth_ious[known], right) if known.any() else None
+    kept = settings.index(former)
+    by_truth = _choice_by_truth(settings, kept, truth_ious[known], right) if known.any() else None
     if with_boxes and by_truth:
         chosen, other = by_truth, None
     else:
@@ -163,7 +161,7 @@ def calibrate(
         candidates = [settings[index] for index in own]
         moved_ious = _against_moved(plain, seen, scenes, candidates, request.seed, progress)
         chosen, other = _choice_by_moving(candidates, moved_ious, right[:, own]), by_truth
-    before = _before(localizer, seen, known)
+    before = 100 * float(right[:, kept].mean()) if known.any() else None
     data = f"held-out training photographs of {request.data} (share {share:g}, seed {request.seed})"
     empty = observe(plain, scenes, progress, "looking at scenes").seen
     presence = _presence(empty, seen, chosen.setting)
@@ -186,14 +184,21 @@ def _unsmoothed(localizer: Localizer) -> Localizer:
     return Localizer(model, options=Options(), network=localizer.interpreter)
 
 
-def _settings(methods: Sequence[Method], smoothings: Sequence[float]) -> list[Setting]:
-    return [
+def _former(localizer: Localizer) -> Setting:
+    """What the card has."""
+    cam = localizer.card.cam
+    return Setting(cam.method, cam.smoothing, cam.component, cam.threshold)
+
+
+def _settings(methods: Sequence[Method], smoothings: Sequence[float], former: Setting) -> list[Setting]:
+    grid = [
         Setting(method, smoothing, component, threshold)
         for method in methods
         for smoothing in smoothings
         for component in COMPONENTS
         for threshold in THRESHOLDS
     ]
+    return grid if former in grid else [*grid, former]
 
 
 def _every_box(cams: dict[Method, Float32], fit: Fit, settings: Sequence[Setting]) -> list[Box | None]:
@@ -300,10 +305,20 @@ def move(photo: UInt8, scene: UInt8 | None, rng: np.random.Generator) -> tuple[U
     return canvas, (x, y)
 
 
-def _choice_by_truth(settings: Sequence[Setting], ious: Float64, right: Bool) -> Choice:
-    """The setting with most boxes right; of equals, the one with the higher mean IoU."""
+def _choice_by_truth(settings: Sequence[Setting], kept: int, ious: Float64, right: Bool) -> Choice:
+    """The setting with most boxes right, of equals the one with the higher mean IoU; or the card's.
+
+    Args:
+        settings: to choose from.
+        kept: index of the card's, which stays unless the best gains more than one standard error.
+        ious: (N, settings) with the true box.
+        right: (N, settings) whether that is enough.
+    """
     means, shares = ious.mean(axis=0), right.mean(axis=0)
     best = max(range(len(settings)), key=lambda index: (shares[index], means[index]))
+    gain = right[:, best].astype(float) - right[:, kept]
+    if gain.mean() <= gain.std() / np.sqrt(len(gain)):
+        best = kept
     return Choice(settings[best], float(shares[best]), 100 * float(shares[best]))
 
 
@@ -328,16 +343,3 @@ def _choice_by_moving(settings: Sequence[Setting], ious: Float64, right: Bool) -
     chosen = every if means[every] > means[largest] + margin else largest
     share = 100 * float(right[:, chosen].mean()) if len(right) else None
     return Choice(settings[chosen], float(means[chosen]), share)
-
-
-def _before(localizer: Localizer, seen: Sequence[Observation], known: Bool) -> float | None:
-    """Percent of boxes that the card's own setting gets right."""
-    cam = localizer.card.cam
-    setting = Setting(cam.method, cam.smoothing, cam.component, cam.threshold)
-    hits = [
-        bool(box and box.iou(observation.shot.truths[0]) >= RIGHT_IOU)
-        for observation, counts in zip(seen, known, strict=True)
-        if counts
-        for box in (setting.box(observation.sights[cam.method].cam, observation.fit),)
-    ]
-    return 100 * float(np.mean(hits)) if hits else None
