@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lightcam_edge.errors import RuntimeMissingError
 from lightcam_edge.streaming.back_off import BackOff
 from lightcam_edge.streaming.figures import Rate
 from lightcam_edge.streaming.messages import CameraStatus, CapturedFrame, State
@@ -138,10 +139,11 @@ class CaptureThread:
         with self._lock:
             session = self._session = Session(self.camera, camera, self._accept, self._news)
         reason = self._watch(session)
+        given_up = not session.is_over
         self._let_go(session)
         if self._stopping.is_set():
             return False
-        if session.is_over and (session.failure is None or not self.spec.is_reconnected):
+        if not given_up and self._is_final(session.failure):
             self._failed = session.failure is not None
             self._tell("ended", session.why() or f"{self.spec} is over")
             return False
@@ -149,6 +151,10 @@ class CaptureThread:
             self._back_off.reset()
         self._tell("lost", reason or session.why())
         return True
+
+    def _is_final(self, failure: Exception | None) -> bool:
+        """Whether there is no use in trying again: all was read, or a package is missing."""
+        return failure is None or isinstance(failure, RuntimeMissingError) or not self.spec.is_reconnected
 
     def _watch(self, session: Session) -> str:
         """Follow a session until it is over. Returns why it was given up, or nothing."""
@@ -181,7 +187,7 @@ class CaptureThread:
     def _tell_flow(self, session: Session) -> None:
         limit, still = self._patience.frozen_after, session.freeze_watch.still_seconds()
         if limit and self.spec.is_live and still > limit:
-            self._tell("frozen", f"its picture has not changed for {limit:.0f} seconds")
+            self._tell("frozen", f"its picture has not changed for {limit:g} seconds")
         else:
             self._tell("live", "")
 

@@ -111,6 +111,8 @@ def parse_source(text: str) -> SourceSpec:
     Raises:
         UsageError: if it is none of these; without any password.
     """
+    if not text:
+        raise UsageError(f"the source is empty: {GRAMMAR}")
     if text == "-":
         return SourceSpec("stdin", "-")
     if re.fullmatch(r"[0-9]{1,3}", text):
@@ -204,9 +206,19 @@ def check_options(spec: SourceSpec, options: CaptureOptions) -> None:
         raise UsageError(f"{spec} tells its own pixel format: that option is for raw frames on stdin")
     if raw and options.width is None:
         raise UsageError("raw frames on stdin do not tell their size: give width and height")
+    if raw and _splits_a_pair(options):
+        raise UsageError(f"{options.pixel_format} frames have an even width and height")
     if options.width is not None and spec.kind not in SIZED:
         raise UsageError(f"{spec} has the size it has: width and height are asked of local cameras only")
     if options.loop and spec.kind not in RECORDED:
         raise UsageError(f"{spec} cannot begin again: loop is for video files and folders")
     if options.every_frame and spec.kind not in (*RECORDED, "stdin"):
         raise UsageError(f"{spec} is live and does not wait: every frame is for files and stdin")
+
+
+def _splits_a_pair(options: CaptureOptions) -> bool:
+    """Whether two pixels that share a colour would not both be there."""
+    odd_width, odd_height = bool((options.width or 0) % 2), bool((options.height or 0) % 2)
+    if options.pixel_format == "yuyv422":
+        return odd_width
+    return options.pixel_format in ("yuv420p", "nv12") and (odd_width or odd_height)

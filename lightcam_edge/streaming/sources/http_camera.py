@@ -58,6 +58,7 @@ class HttpCamera:
             passwords.add_password(None, self._url, *self._login)
             handlers.append(urllib.request.HTTPBasicAuthHandler(passwords))
             handlers.append(urllib.request.HTTPDigestAuthHandler(passwords))
+            handlers.append(_RefusalCloser())
         return handlers
 
     def read(self) -> Picture | None:
@@ -83,6 +84,17 @@ class HttpCamera:
         self._sockets.shut()
         if self._answer is not None:
             self._answer.close()
+
+
+class _RefusalCloser(urllib.request.BaseHandler):
+    """Closes an answer that asks for a login; urllib asks again and forgets it open."""
+
+    handler_order = 100  # before those that ask again
+
+    def http_error_401(
+        self, _: urllib.request.Request, answer: http.client.HTTPResponse, *__: object
+    ) -> None:
+        answer.close()
 
 
 class _Sockets:

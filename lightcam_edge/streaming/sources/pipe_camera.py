@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from lightcam_edge.errors import UsageError
 from lightcam_edge.images import Photo
 from lightcam_edge.streaming.sources.grammar import CaptureOptions, PixelFormat
 from lightcam_edge.streaming.sources.mjpeg import JpegPictures
@@ -96,7 +95,7 @@ class RawCamera:
         descriptor: where they come from.
 
     Raises:
-        UsageError: if the pixel format does not allow the size.
+        ValueError: if one of them is missing.
     """
 
     def __init__(self, options: CaptureOptions, descriptor: int = 0) -> None:
@@ -137,17 +136,8 @@ class RawCamera:
 
 
 def frame_bytes(pixel_format: PixelFormat, size_hw: tuple[int, int]) -> int:
-    """How many bytes a raw frame has.
-
-    Raises:
-        UsageError: if colour is shared by pairs of pixels and the size is odd.
-    """
-    height, width = size_hw
-    if (pixel_format in ("yuyv422", "yuv420p", "nv12") and width % 2) or (
-        pixel_format in ("yuv420p", "nv12") and height % 2
-    ):
-        raise UsageError(f"{pixel_format} frames have an even width and height, not {width}x{height}")
-    return int(height * width * RAW[pixel_format][0])
+    """How many bytes a raw frame has."""
+    return int(size_hw[0] * size_hw[1] * RAW[pixel_format][0])
 
 
 def raw_to_rgb(content: UInt8, pixel_format: PixelFormat, size_hw: tuple[int, int]) -> UInt8:

@@ -84,7 +84,8 @@ class Throttle:
         now = time.monotonic()
         if now < self._due - self._period / 4:  # a camera's own rate wavers
             return False
-        self._due = max(self._due + self._period, now)
+        # Counted from the last due time, so that 30 a second become 20 and not 15; anew after a gap.
+        self._due = (self._due if self._due > now - self._period else now) + self._period
         return True
 
 

@@ -1,0 +1,99 @@
+import threading
+import time
+
+import numpy as np
+
+from lightcam_edge.images import Photo
+from lightcam_edge.streaming.messages import CapturedFrame
+from lightcam_edge.streaming.sources.newest import NewestFrames
+
+PHOTO = Photo(np.zeros((2, 3, 3), np.uint8), (2, 3))
+
+
+def frame(camera: str, index: int) -> CapturedFrame:
+    return CapturedFrame(camera, index, PHOTO, time.time(), time.monotonic_ns())
+
+
+def taken(frames: NewestFrames, timeout: float | None = 0.0) -> tuple[str, int] | None:
+    found = frames.take(timeout)
+    return None if found is None else (found.camera, found.index)
+
+
+def test_a_newer_frame_replaces_one_that_nobody_took() -> None:
+    frames = NewestFrames(["door"])
+    for index in range(3):
+        frames.put(frame("door", index))
+
+    assert taken(frames) == ("door", 2)
+    assert taken(frames) is None
+    assert frames.skipped("door") == 2
+
+
+def test_cameras_are_taken_in_turn_however_fast_one_of_them_is() -> None:
+    frames = NewestFrames(["fast", "slow", "none"])
+    order = []
+    for index in range(4):
+        frames.put(frame("fast", 2 * index))
+        frames.put(frame("slow", index))
+        order.append(taken(frames))
+        frames.put(frame("fast", 2 * index + 1))
+        order.append(taken(frames))
+
+    assert [found[0] for found in order if found] == ["fast", "slow"] * 4
+
+
+def test_one_that_waits_is_woken_by_any_camera() -> None:
+    frames = NewestFrames(["left", "right"])
+    found: list[tuple[str, int] | None] = []
+    waiter = threading.Thread(target=lambda: found.append(taken(frames, 30)))
+    waiter.start()
+
+    frames.put(frame("right", 7))
+    waiter.join(30)
+
+    assert found == [("right", 7)]
+
+
+def test_the_last_frame_stays_to_be_taken_after_the_end() -> None:
+    frames = NewestFrames(["a", "b"])
+    frames.put(frame("a", 0))
+    frames.end("a")
+    frames.end("b")
+
+    assert not frames.exhausted
+    assert taken(frames, None) == ("a", 0)
+    assert taken(frames, None) is None
+    assert frames.exhausted
+
+
+def test_a_waiting_consumer_sees_the_end() -> None:
+    frames = NewestFrames(["a"])
+    waiter = threading.Thread(target=frames.take)
+    waiter.start()
+
+    frames.end("a")
+    waiter.join(30)
+
+    assert not waiter.is_alive()
+
+
+def test_a_frame_can_wait_for_its_turn_instead_of_replacing() -> None:
+    frames = NewestFrames(["file"])
+    producer = threading.Thread(
+        target=lambda: [frames.put_when_taken(frame("file", index), lambda: False) for index in range(20)]
+    )
+    producer.start()
+
+    order = [taken(frames, 30) for _ in range(20)]
+    producer.join(30)
+
+    assert order == [("file", index) for index in range(20)]
+    assert frames.skipped("file") == 0
+
+
+def test_one_that_waits_for_its_turn_can_be_told_to_give_up() -> None:
+    frames = NewestFrames(["file"])
+    frames.put(frame("file", 0))
+
+    assert not frames.put_when_taken(frame("file", 1), lambda: True)
+    assert taken(frames) == ("file", 0)
