@@ -40,14 +40,14 @@ def record(source: str, index: int, found: Localization, localizer: Localizer) -
         localizer: what looked.
     """
     card = localizer.card
-    scores = dict(zip(card.labels, map(_score, found.scores.tolist()), strict=True))
+    scores = dict(zip(card.labels, map(rounded, found.scores.tolist()), strict=True))
     return {
         "source": source,
         "frame": index,
         "image_hw": list(found.fit.image_hw),
         "label": found.label,
         "class_index": found.class_index,
-        "score": _score(found.score),
+        "score": rounded(found.score),
         "scores": scores,
         "boxes": [_box(detection) for detection in found.detections],
         "method": localizer.method,
@@ -65,17 +65,18 @@ def error_record(frame: Frame) -> dict[str, Any]:
     return dict.fromkeys(KEYS) | known
 
 
-def _score(score: float) -> float | None:
+def rounded(score: float) -> float | None:
+    """A score as records have it; None where it is no number."""
     return round(score, 4) if math.isfinite(score) else None
 
 
+def sides(box: Box) -> dict[str, float]:
+    """A box as records have it."""
+    return {name: round(getattr(box, name), 1) for name in ("x0", "y0", "x1", "y1")}
+
+
 def _box(detection: Detection) -> dict[str, Any]:
-    box = detection.box
-    sides = {"x0": box.x0, "y0": box.y0, "x1": box.x1, "y1": box.y1}
-    return {name: round(at, 1) for name, at in sides.items()} | {
-        "label": detection.label,
-        "score": _score(detection.score),
-    }
+    return sides(detection.box) | {"label": detection.label, "score": rounded(detection.score)}
 
 
 def found_line(frame: Frame, found: Localization, localizer: Localizer) -> str:

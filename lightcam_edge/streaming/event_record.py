@@ -2,9 +2,9 @@
 
 import base64
 import json
-import math
 from typing import Any
 
+from lightcam_edge.records import rounded, sides
 from lightcam_edge.streaming.messages import Event
 
 SCHEMA = "lightcam-edge/event"
@@ -30,10 +30,10 @@ def event_record(event: Event, sequence: int, with_snapshot: bool = False) -> di
         "time": round(event.time, 3),
         "label": track.label,
         "class_index": track.class_index,
-        "score": _score(track.score),
-        "best_score": _score(event.best_score),
+        "score": rounded(track.score),
+        "best_score": rounded(event.best_score),
         "image_hw": list(event.image_hw),
-        "box": {name: round(getattr(track.box, name), 1) for name in ("x0", "y0", "x1", "y1")},
+        "box": sides(track.box),
         "track": {"id": track.id, "started_at": round(track.started_at, 3), "frames": track.frames},
     }
     if with_snapshot:
@@ -45,7 +45,3 @@ def event_json(event: Event, sequence: int, with_snapshot: bool = False) -> byte
     """The same as UTF-8 text in one line."""
     record = event_record(event, sequence, with_snapshot)
     return json.dumps(record, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
-
-
-def _score(score: float) -> float | None:
-    return round(score, 4) if math.isfinite(score) else None
