@@ -5,6 +5,7 @@ import { milliseconds } from "/now.js";
 const SPAN = 120; // s
 const HEIGHT = 112; // px
 const [TOP, RIGHT, BOTTOM, LEFT] = [6, 4, 18, 30];
+const COLOURS = 7; // as many as the style sheet has
 const svg = (name, attributes = {}) => {
   const node = document.createElementNS("http://www.w3.org/2000/svg", name);
   for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
@@ -17,21 +18,17 @@ function roundUp(value) {
   return [1, 2, 5, 10].find((step) => step * power >= value) * power;
 }
 
-/**
- * @param {HTMLElement} figure where the chart goes
- * @param {object} options title; unit(value); stacked; series(sample), a list of [name, value]
- */
 export class Chart {
   #samples = [];
   #pointed = null;
 
-  constructor(figure, options) {
-    Object.assign(this, { figure, options });
+  /** @param {HTMLElement} figure where the chart goes */
+  constructor(figure) {
+    Object.assign(this, { figure, kind: null });
     this.caption = document.createElement("figcaption");
     this.title = document.createElement("span");
     this.note = document.createElement("span");
     this.note.className = "soft";
-    this.title.textContent = options.title;
     this.caption.append(this.title, this.note);
     this.drawing = svg("svg", { height: HEIGHT, role: "img" });
     this.legend = document.createElement("ul");
@@ -41,9 +38,14 @@ export class Chart {
     new ResizeObserver(() => this.draw()).observe(figure);
   }
 
-  /** Show these samples, the oldest first. */
-  show(samples) {
+  /**
+   * @param {object} kind title; unit(value); note(sample); stacked; series(sample), a list of [name, value]
+   * @param {object[]} samples the oldest first
+   */
+  show(kind, samples) {
+    this.kind = kind;
     this.#samples = samples;
+    this.title.textContent = kind.title;
     this.draw();
   }
 
@@ -57,7 +59,7 @@ export class Chart {
     const samples = this.#samples;
     if (!width || !samples.length) return;
     const now = samples.at(-1).time;
-    const names = this.options.series(samples.at(-1)).map(([name]) => name);
+    const names = this.kind.series(samples.at(-1)).map(([name]) => name);
     const columns = samples.map((sample) => ({ time: sample.time, values: this.#values(sample, names) }));
     const top = roundUp(Math.max(1e-3, ...columns.flatMap(({ values }) => values.map(([, high]) => high))));
     const x = (time) => LEFT + (width - LEFT - RIGHT) * (1 - (now - time) / SPAN);
@@ -71,11 +73,11 @@ export class Chart {
 
   /** Low and high of each series in a sample. */
   #values(sample, names) {
-    const given = Object.fromEntries(this.options.series(sample));
+    const given = Object.fromEntries(this.kind.series(sample));
     let below = 0;
     return names.map((name) => {
       const value = given[name] ?? 0;
-      const low = this.options.stacked ? below : 0;
+      const low = this.kind.stacked ? below : 0;
       below += value;
       return [low, low + value];
     });
@@ -83,9 +85,9 @@ export class Chart {
 
   #shape(columns, index, x, y) {
     const highs = columns.map(({ time, values }) => `${x(time).toFixed(1)},${y(values[index][1]).toFixed(1)}`);
-    if (!this.options.stacked) return svg("polyline", { points: highs.join(" "), class: `line series-${index}` });
+    if (!this.kind.stacked) return svg("polyline", { points: highs.join(" "), class: `line series-${index % COLOURS}` });
     const lows = columns.map(({ time, values }) => `${x(time).toFixed(1)},${y(values[index][0]).toFixed(1)}`);
-    return svg("polygon", { points: [...highs, ...lows.reverse()].join(" "), class: `area stage-${index}` });
+    return svg("polygon", { points: [...highs, ...lows.reverse()].join(" "), class: `area series-${index % COLOURS}` });
   }
 
   #frame(width, top, y) {
@@ -118,13 +120,13 @@ export class Chart {
   /** Name the series with their values now, or where the pointer is. */
   #tell(samples, pointed, now) {
     const sample = samples[pointed ?? samples.length - 1];
-    const values = this.options.series(sample).map(([name, value]) => [name, this.options.unit(value)]);
-    this.note.textContent = pointed === null ? this.options.note(sample) : `${Math.round(now - sample.time)} s ago`;
+    const values = this.kind.series(sample).map(([name, value]) => [name, this.kind.unit(value)]);
+    this.note.textContent = pointed === null ? this.kind.note(sample) : `${Math.round(now - sample.time)} s ago`;
     this.legend.replaceChildren(
       ...values.map(([name, value], index) => {
         const item = document.createElement("li");
         const key = document.createElement("span");
-        key.className = `key ${this.options.stacked ? "stage" : "series"}-${index}`;
+        key.className = `key series-${index % COLOURS}`;
         const number = document.createElement("b");
         number.textContent = value;
         item.append(key, `${name} `, number);
@@ -132,24 +134,45 @@ export class Chart {
       }),
     );
     const told = values.map(([name, value]) => `${name} ${value}`).join(", ");
-    this.drawing.setAttribute("aria-label", `${this.options.title}: ${told}`);
+    this.drawing.setAttribute("aria-label", `${this.kind.title}: ${told}`);
   }
 }
 
-export const rateChart = (figure) =>
-  new Chart(figure, {
+const shown = (ms) => (ms === undefined ? "" : milliseconds(ms));
+const rate = (value) => value.toFixed(1);
+
+/** Charts of one camera. */
+export const oneCamera = [
+  {
     title: "Frames a second",
     stacked: false,
-    unit: (value) => value.toFixed(1),
+    unit: rate,
     note: () => "",
     series: (sample) => [["camera", sample.camera_fps], ["results", sample.process_fps]],
-  });
-
-export const latencyChart = (figure) =>
-  new Chart(figure, {
+  },
+  {
     title: "Latency",
     stacked: true,
     unit: milliseconds,
-    note: (sample) => (sample.latency_ms.total === undefined ? "" : milliseconds(sample.latency_ms.total)),
+    note: (sample) => shown(sample.latency_ms.total),
     series: (sample) => Object.entries(sample.latency_ms).filter(([stage]) => stage !== "total"),
-  });
+  },
+];
+
+/** Charts that compare all cameras. */
+export const allCameras = [
+  {
+    title: "Results a second",
+    stacked: false,
+    unit: rate,
+    note: (sample) => `${rate(sample.cameras.reduce((sum, [, own]) => sum + own.process_fps, 0))} together`,
+    series: (sample) => sample.cameras.map(([name, own]) => [name, own.process_fps]),
+  },
+  {
+    title: "Latency",
+    stacked: false,
+    unit: milliseconds,
+    note: () => "",
+    series: (sample) => sample.cameras.map(([name, own]) => [name, own.latency_ms.total ?? 0]),
+  },
+];

@@ -1,7 +1,7 @@
 // Puts the parts of the page together.
 
 import { Cameras } from "/cameras.js";
-import { latencyChart, rateChart } from "/charts.js";
+import { Chart, oneCamera, allCameras } from "/charts.js";
 import { Connection } from "/connection.js";
 import { takeEvents } from "/events.js";
 import { showAll, showFound, showNone, showState } from "/now.js";
@@ -15,25 +15,40 @@ let states = {};
 let connected = false;
 let connection = null;
 
-const charts = [rateChart(element("rate")), latencyChart(element("latency"))];
+const charts = [new Chart(element("rate")), new Chart(element("latency"))];
 const cameras = new Cameras(element("stage"), element("cameras"), chosen);
 const shown = () => (cameras.current ? [cameras.current] : cameras.names);
 const settings = new Settings(shown, (threshold) => shown().forEach((name) => cameras.preview(name, threshold)));
 
 function chosen(name) {
   connection?.watch(cameras.wanted);
-  const camera = name || cameras.names[0];
-  element("snapshot").hidden = !name;
-  element("full").hidden = !name;
+  for (const id of ["snapshot", "full", "save"]) element(id).hidden = !name;
+  element("settings-title").textContent = name ? "Settings" : "Settings of all cameras";
   document.title = name && cameras.names.length > 1 ? `${name} – lightcam-edge` : "lightcam-edge";
   offerSnapshot();
   settings.show();
-  for (const chart of charts) chart.show(samples[camera] ?? []);
+  drawCharts();
   tellState();
 }
 
+/** Speed of the camera that is shown, or of each of all. */
+function drawCharts() {
+  const kinds = cameras.current ? oneCamera : allCameras;
+  const taken = cameras.current ? (samples[cameras.current] ?? []) : together(cameras.names);
+  charts.forEach((chart, index) => chart.show(kinds[index], taken));
+}
+
+/** The samples of all cameras that were taken at the same moments. */
+function together(names) {
+  const [first] = names;
+  return (samples[first] ?? []).map((sample, index) => ({
+    time: sample.time,
+    cameras: names.map((name) => [name, samples[name][index] ?? sample]),
+  }));
+}
+
 function offerSnapshot() {
-  const asked = new URLSearchParams({ camera: cameras.current || cameras.names[0] || "" });
+  const asked = new URLSearchParams({ camera: cameras.current ?? "" });
   asked.set("boxes", display.boxes ? "1" : "0");
   asked.set("heat", display.heat ? "1" : "0");
   element("snapshot").href = `/api/snapshot?${asked}`;
@@ -55,14 +70,14 @@ function greet(hello) {
   Object.assign(samples, hello.history);
   cameras.take(hello.cameras);
   takeEvents(hello.events, hello.cameras.length > 1);
-  for (const chart of charts) chart.show(samples[shown()[0]] ?? []);
+  drawCharts();
 }
 
 function addSamples(taken) {
   for (const [camera, sample] of Object.entries(taken)) {
     samples[camera] = [...(samples[camera] ?? []), sample].slice(-KEPT);
   }
-  for (const chart of charts) chart.show(samples[shown()[0]] ?? []);
+  drawCharts();
 }
 
 function tellState() {
@@ -80,7 +95,7 @@ async function pictured(message) {
   if (!(await cameras.show(message))) return;
   if (states[message.found.camera]?.state !== "live") return;
   if (cameras.current) showFound(message.found);
-  else showAll(cameras.names.map((name) => cameras.found(name)).filter(Boolean));
+  else showAll(cameras.names.filter((name) => states[name]?.state === "live").map((name) => cameras.found(name)).filter(Boolean));
 }
 
 function change(connectedNow) {
