@@ -10,6 +10,7 @@ from lightcam_edge.region import region_scores
 from lightcam_edge.streaming.steadiness import Steadiness
 
 Float32 = npt.NDArray[np.float32]
+NOISE_RISES, NOISE_FALLS = 2.0, 0.2  # time constants, in seconds
 QUIET_SHARE = 1 / 3  # of `Steadiness.change`, up to which a change is taken for noise
 
 
@@ -17,9 +18,10 @@ class FeatureAverage:
     """Averages features exponentially, and follows where something moves.
 
     Maps and logits are linear in the features, so those of averaged features
-    are the averages of maps and logits. A cell's weight rises with how much the
-    class maps change there: what stands still is steadied, what moves is not
-    held back, and a cut to another scene is taken over at once.
+    are the averages of maps and logits. A cell's weight rises with how much its
+    class maps change beside the camera's noise, which is learnt while it runs:
+    what stands still is steadied, what moves is not held back, and a cut to
+    another scene is taken over at once.
 
     Args:
         weights: (K, C) kernel of the dense layer after global average pooling.
@@ -32,6 +34,7 @@ class FeatureAverage:
         self._bias = bias
         self._steadiness = steadiness
         self._features: Float32 | None = None
+        self._noise: float | None = None
 
     def reset(self) -> None:
         """Forget all frames."""
@@ -47,21 +50,26 @@ class FeatureAverage:
         Returns:
             Averaged features, and the scores that the classifier gives them.
         """
-        time_constant = self._steadiness.average_seconds
+        off = not self._steadiness.average_seconds
         before = self._features
-        if before is None or before.shape != outputs.features.shape or not time_constant:
+        if before is None or before.shape != outputs.features.shape or off:
             self._features = outputs.features
             return outputs
         difference = outputs.features - before
-        floor = 1 - math.exp(-seconds / time_constant)
-        difference *= self._gain(before, difference, floor)[..., None]
+        difference *= self._gain(difference, seconds)[..., None]
         self._features = before + difference
         return Outputs(region_scores(self._features, self._weights, self._bias), self._features)
 
-    def _gain(self, before: Float32, difference: Float32, floor: float) -> Float32:
+    def _gain(self, difference: Float32, seconds: float) -> Float32:
         """The weight (h, w) of the new frame in each cell."""
         changes = np.abs(difference @ self._weights).max(axis=2)
-        peak = float(np.abs(before @ self._weights).max()) or 1.0
-        full = self._steadiness.change
-        moved = np.clip((changes / peak / full - QUIET_SHARE) / (1 - QUIET_SHARE), 0, 1)
+        usual = float(np.median(changes))
+        if self._noise is None:
+            self._noise = usual
+        # A moving camera changes every cell: the noise is what is left when it stands.
+        patience = NOISE_RISES if usual > self._noise else NOISE_FALLS
+        self._noise += (1 - math.exp(-seconds / patience)) * (usual - self._noise)
+        full = self._steadiness.change * max(self._noise, 1e-9)
+        moved = np.clip((changes / full - QUIET_SHARE) / (1 - QUIET_SHARE), 0, 1)
+        floor = 1 - math.exp(-seconds / self._steadiness.average_seconds)
         return np.asarray(floor + (1 - floor) * moved, np.float32)

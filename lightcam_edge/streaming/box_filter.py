@@ -8,7 +8,7 @@ import numpy.typing as npt
 from lightcam_edge.box import Box
 
 Float64 = npt.NDArray[np.float64]
-JUMP = 0.35  # of the box's side: an edge that strays further from where it was awaited starts anew
+JUMP = 0.35  # of the box's side: an edge that strays further from where it was awaited has jumped
 DRIFT_SECONDS = 0.3  # time constant with which an unseen object comes to a stand
 
 
@@ -17,7 +17,8 @@ class BoxFilter:
 
     The critically damped g-h filter (E. Brookner, Tracking and Kalman Filtering
     Made Easy, 1998, section 1.3 and table 1.3.1, with the growing memory of
-    section 1.3.3 at the start): it follows steady motion without lag.
+    section 1.3.3 at the start): it follows steady motion without lag. A box that
+    jumps is passed over once; where the next one jumps too, it starts anew.
 
     Args:
         box: the first one.
@@ -26,6 +27,7 @@ class BoxFilter:
 
     def __init__(self, box: Box, time_constant: float) -> None:
         self._time_constant = time_constant
+        self._jumped = False
         self._restart(_edges(box))
 
     def _restart(self, edges: Float64) -> None:
@@ -45,19 +47,24 @@ class BoxFilter:
             self._speed = self._speed * math.exp(-seconds / DRIFT_SECONDS)
 
     def correct(self, box: Box, seconds: float) -> None:
-        """Take the box seen now, so many seconds after the last correction or `advance`."""
+        """Take the box seen now, so many seconds after the last correction."""
         strayed = _edges(box) - self._edges
-        if not self._time_constant or np.abs(strayed).max() > JUMP * math.sqrt(box.area):
+        jumped = bool(np.abs(strayed).max() > JUMP * math.sqrt(box.area))
+        if not self._time_constant or (jumped and self._jumped):
             self._restart(_edges(box))
-            return
+        elif not jumped:
+            self._lean(strayed, seconds)
+        self._jumped = jumped and not self._jumped
+
+    def _lean(self, strayed: Float64, seconds: float) -> None:
+        """Move towards what was seen, the less the longer the memory."""
         self._count += 1
-        kept = math.exp(-seconds / self._time_constant)
-        count = self._count
+        kept, count = math.exp(-seconds / self._time_constant), self._count
         gain = max(1 - kept**2, 2 * (2 * count - 1) / (count * (count + 1)))
         speed_gain = max((1 - kept) ** 2, 6 / (count * (count + 1)))
-        self._edges = self._edges + min(gain, 1.0) * strayed
+        self._edges = self._edges + gain * strayed
         if seconds > 0:
-            self._speed = self._speed + min(speed_gain, 1.0) * strayed / seconds
+            self._speed = self._speed + speed_gain * strayed / seconds
 
 
 def _edges(box: Box) -> Float64:

@@ -15,11 +15,13 @@ class Steadiness:
     Args:
         average_seconds: time constant of the averaged map where nothing moves; 0 takes each
             frame's map as it is.
-        change: share of the map's peak; a cell that changes by as much follows at once, one that
-            changes by a third of it or less is averaged. Above 0.
+        change: how many times the camera's noise a cell of the map must change to follow at once;
+            up to a third of that it is averaged. Above 0.
         box_seconds: time constant of the smoothed box, which follows steady motion without lag; 0
             takes each box as it is.
         appear_seconds: an object seen for less is not shown.
+        appear_factor: how many times the model's `presence` a new object's map must reach; to stay,
+            once is enough.
         hold_seconds: an object is shown where it was, or where it was going, for so long after it
             was last seen.
         absent_seconds: an object unseen for longer has gone; one that comes back before keeps its
@@ -35,9 +37,10 @@ class Steadiness:
     """
 
     average_seconds: float = 0.3
-    change: float = 0.3
-    box_seconds: float = 0.1
+    change: float = 5.0
+    box_seconds: float = 0.06
     appear_seconds: float = 0.2
+    appear_factor: float = 4.0
     hold_seconds: float = 0.4
     absent_seconds: float = 1.5
     label_margin: float = 0.2

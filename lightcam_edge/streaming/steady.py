@@ -5,6 +5,7 @@ from dataclasses import replace
 from lightcam_edge.geometry import Fit
 from lightcam_edge.interpreter import Outputs
 from lightcam_edge.localizer import Detection, Localization, Localizer, Stopwatch
+from lightcam_edge.region import cells
 from lightcam_edge.streaming.averaging import FeatureAverage
 from lightcam_edge.streaming.messages import CapturedFrame, Track
 from lightcam_edge.streaming.steadiness import Steadiness as Steadiness
@@ -48,7 +49,8 @@ class Steadier:
         stopwatch.lap("steady")
         found = self._localizer.conclude(fit, averaged, stopwatch)
         self._tracker.most = self._localizer.options.max_boxes
-        tracks = self._tracker.follow(found.detections, seconds, frame.captured_at, fit.image_hw)
+        sure = [self._sure(found, detection) for detection in found.detections]
+        tracks = self._tracker.follow(found.detections, sure, seconds, frame.captured_at, fit.image_hw)
         stopwatch.lap("track")
         return replace(self._told(found, averaged, tracks), latency_ms=stopwatch.total()), tracks
 
@@ -63,6 +65,12 @@ class Steadier:
             self._average.reset()
             return 0.0
         return seconds
+
+    def _sure(self, found: Localization, detection: Detection) -> bool:
+        """Whether a box's map is high enough for a new object."""
+        cam = found.cam
+        part = cells(found.fit.to_input(detection.box), found.fit.input_hw, (cam.shape[0], cam.shape[1]))
+        return float(cam[part].max()) >= self._steadiness.appear_factor * self._localizer.presence
 
     def _told(self, found: Localization, averaged: Outputs, tracks: tuple[Track, ...]) -> Localization:
         """The localization as the tracks have it."""

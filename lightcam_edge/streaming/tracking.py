@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from lightcam_edge.box import Box
 from lightcam_edge.localizer import Detection
@@ -11,6 +12,7 @@ from lightcam_edge.streaming.messages import Track
 from lightcam_edge.streaming.steadiness import Steadiness
 
 REACH = 0.7  # of the mean side: boxes whose centres are further apart are two objects
+CLEARLY = 1.3  # times the area
 LABEL_SECONDS = 0.5  # time constant of the averaged labels
 
 
@@ -23,7 +25,7 @@ class _Followed:
     started_at: float
     id: int = 0
     frames: int = 1
-    seen_seconds: float = 0.0
+    sure_seconds: float = 0.0
     unseen_seconds: float = 0.0
     evidence: dict[int, float] = field(default_factory=dict)
     labels: dict[int, str] = field(default_factory=dict)
@@ -76,46 +78,56 @@ class Tracker:
         self._objects.clear()
 
     def follow(
-        self, detections: Sequence[Detection], seconds: float, captured_at: float, image_hw: tuple[int, int]
+        self,
+        detections: Sequence[Detection],
+        sure: Sequence[bool],
+        seconds: float,
+        captured_at: float,
+        image_hw: tuple[int, int],
     ) -> tuple[Track, ...]:
         """Take what was found in a frame.
 
         Args:
             detections: in pixels of the upright image.
+            sure: of each, whether it may be a new object; one that is not may still be a known one.
             seconds: since the frame before.
             captured_at: wall clock of the frame, in seconds since 1970.
             image_hw: height and width of the upright image, in pixels.
 
         Returns:
-            The objects that are shown, those seen now first, then by size.
+            The objects that are shown, the largest first; two of about a size keep their order.
         """
         for one in self._objects:
             one.smoothed.advance(seconds, seen=not one.unseen_seconds)
         pairs = pair_up([one.smoothed.box for one in self._objects], [found.box for found in detections])
         for number, one in enumerate(self._objects):
             if number in pairs:
-                self._see(one, detections[pairs[number]], seconds)
+                self._see(one, detections[pairs[number]], sure[pairs[number]], seconds)
             else:
                 one.unseen_seconds += seconds
         self._objects = [one for one in self._objects if not self._gone(one, image_hw)]
-        new = set(range(len(detections))) - set(pairs.values())
-        self._objects += [self._begun(detections[number], captured_at) for number in sorted(new)]
-        self._admit()
-        shown = [
-            one for one in self._objects if one.id and one.unseen_seconds <= self._steadiness.hold_seconds
+        self._objects += [
+            self._begun(found, captured_at)
+            for number, found in enumerate(detections)
+            if sure[number] and number not in pairs.values()
         ]
-        shown.sort(key=lambda one: (one.unseen_seconds > 0, -one.smoothed.box.area))
-        return tuple(one.track(image_hw) for one in shown)
+        self._admit()
+        self._rank()
+        return tuple(one.track(image_hw) for one in self._shown()[: self.most or None])
+
+    def _shown(self) -> list[_Followed]:
+        hold = self._steadiness.hold_seconds
+        return [one for one in self._objects if one.id and one.unseen_seconds <= hold]
 
     def _begun(self, found: Detection, captured_at: float) -> _Followed:
         return _Followed(BoxFilter(found.box, self._steadiness.box_seconds), found, captured_at)
 
-    def _see(self, one: _Followed, found: Detection, seconds: float) -> None:
+    def _see(self, one: _Followed, found: Detection, sure: bool, seconds: float) -> None:
         one.smoothed.correct(found.box, seconds + one.unseen_seconds)
         one.weigh(found, 1 - math.exp(-seconds / LABEL_SECONDS), self._steadiness.label_margin)
         one.detection = found
         one.frames += 1
-        one.seen_seconds += seconds
+        one.sure_seconds += seconds if sure else 0.0
         one.unseen_seconds = 0.0
 
     def _gone(self, one: _Followed, image_hw: tuple[int, int]) -> bool:
@@ -125,10 +137,17 @@ class Tracker:
     def _admit(self) -> None:
         """Show objects that were seen for long enough, as far as there is room."""
         for one in self._objects:
-            room = not self.most or sum(other.id > 0 for other in self._objects) < self.most
-            if not one.id and room and one.seen_seconds >= self._steadiness.appear_seconds:
+            room = not self.most or len(self._shown()) < self.most
+            if not one.id and room and one.sure_seconds >= self._steadiness.appear_seconds:
                 self._last_id += 1
                 one.id = self._last_id
+
+    def _rank(self) -> None:
+        """Let each object pass the one before it where it is clearly larger."""
+        ranked = self._objects
+        for earlier, later in pairwise(range(len(ranked))):
+            if ranked[later].smoothed.box.area > CLEARLY * ranked[earlier].smoothed.box.area:
+                ranked[earlier], ranked[later] = ranked[later], ranked[earlier]
 
 
 def pair_up(before: Sequence[Box], now: Sequence[Box]) -> dict[int, int]:
