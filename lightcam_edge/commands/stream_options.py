@@ -250,22 +250,14 @@ class _Conversion:
         Raises:
             UsageError: if the option cannot have it.
         """
-        if self._option.is_flag != isinstance(value, bool):
-            wanted = "true or false" if self._option.is_flag else f"a value such as {self._example()}"
-            raise UsageError(f"{value!r} is no value for it: give {wanted}")
-        if self._option.is_flag:
+        flag = self._option.is_flag
+        if flag != isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise UsageError(
+                f"{value!r} is no value for it: give {'true or false' if flag else 'a text or number'}"
+            )
+        if flag:
             return value
-        if not isinstance(value, str | int | float):
-            raise UsageError(f"{value!r} is no value for it: give one such as {self._example()}")
         try:
             return self._option.type.convert(str(value), self._option, None)
         except click.BadParameter as error:
             raise UsageError(f"{error.message[:1].lower()}{error.message[1:]}".rstrip(".")) from error
-
-    def _example(self) -> str:
-        kind = self._option.type
-        if isinstance(kind, click.Choice):
-            return f'"{kind.choices[0]}"'
-        default = self._option.default
-        known = default if isinstance(default, str | int | float) else "the command line's"
-        return f'"{known}"' if isinstance(known, str) else str(known)

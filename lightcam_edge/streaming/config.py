@@ -98,8 +98,9 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
     try:
         values: dict[str, Any] = toml.loads(text)
     except toml.TOMLDecodeError as error:
-        found = re.search(r"\s*\(at line (\d+), column \d+\)", str(error))
-        line, message = (found[1], str(error).replace(found[0], "")) if found else ("1", str(error))
+        found = re.search(r"\s*\(at (?:line (\d+), column \d+|end of document)\)", str(error))
+        line = found[1] if found and found[1] else text.count("\n") + 1
+        message = str(error).replace(found[0], "") if found else str(error)
         raise ConfigError([f"{path}:{line}: {message[:1].lower()}{message[1:]}: see toml.io"]) from error
     return values
 
