@@ -144,6 +144,14 @@ def test_a_label_changes_only_when_another_is_seen_for_a_while() -> None:
     assert (settled.label, settled.class_index, settled.id) == ("dog", 1, 1)
 
 
+def test_an_object_appears_with_the_label_that_most_of_its_frames_have() -> None:
+    watch = Watch()
+    shown = [watch.see(dog(50) if index in (0, 2) else bird(50)) for index in range(6)]
+
+    first = next(tracks for tracks in shown if tracks)
+    assert [track.label for track in first] == ["bird"]
+
+
 def test_a_shown_box_ends_at_the_edge_of_the_picture() -> None:
     watch = Watch()
     for step in range(15):

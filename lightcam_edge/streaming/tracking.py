@@ -124,9 +124,10 @@ class Tracker:
 
     def _see(self, one: _Followed, found: Detection, sure: bool, seconds: float) -> None:
         one.smoothed.correct(found.box, seconds + one.unseen_seconds)
-        one.weigh(found, 1 - math.exp(-seconds / LABEL_SECONDS), self._steadiness.label_margin)
-        one.detection = found
         one.frames += 1
+        gain = max(1 - math.exp(-seconds / LABEL_SECONDS), 1 / one.frames)
+        one.weigh(found, gain, self._steadiness.label_margin if one.id else 0.0)
+        one.detection = found
         one.sure_seconds += seconds if sure else 0.0
         one.unseen_seconds = 0.0
 
