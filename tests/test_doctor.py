@@ -12,6 +12,7 @@ from pathlib import Path
 import made_boards
 import pytest
 from made_boards import write
+from pages import Page, words
 
 from lightcam_edge.doctor.examination import Patient, examine, exit_code
 from lightcam_edge.doctor.finding import Finding
@@ -171,6 +172,13 @@ def test_text_groups_findings_and_ends_with_their_number() -> None:
         "1 fails, 1 warning",
     ]
     assert to_text(findings[:1]).endswith("\nall is well")
+
+
+def test_the_documents_show_what_a_pi_4_gets(tmp_path: Path) -> None:
+    (shown,) = (block["body"] for block in Page("docs/doctor.md").blocks if not block["language"])
+    root = synchronized(made_boards.pi_4(tmp_path))
+
+    assert words(to_text(list(examined(root).values()))) == words(shown)
 
 
 def test_json_is_plain_data(tmp_path: Path) -> None:

@@ -33,7 +33,8 @@ def _governor(board: Board, state: State) -> Finding:
         return Finding("clocks", "governor", "info", "the kernel does not tell the clocks' governor")
     clocks = ", ".join(f"{name} {clock} MHz" for name, clock in state.clocks_mhz.items())
     most = f" of {board.max_clock_mhz} MHz" if board.max_clock_mhz else ""
-    message = f"governor {', '.join(board.governors)}; {clocks or 'clocks unknown'}{most}"
+    governors = ", ".join(board.governors)
+    message = f"{clocks or 'clocks unknown'}{most}, governor {governors}"
     facts = {
         "governors": list(board.governors),
         "clocks_mhz": state.clocks_mhz,
@@ -41,8 +42,9 @@ def _governor(board: Board, state: State) -> Finding:
     }
     if board.governors == ("performance",):
         return Finding("clocks", "governor", "ok", message, facts=facts)
+    message += ": clocks follow the load; for the same speed all the time"
     fix = "echo performance | sudo tee /sys/devices/system/cpu/cpufreq/policy*/scaling_governor"
-    return Finding("clocks", "governor", "info", f"{message}: for the same speed all the time", fix, facts)
+    return Finding("clocks", "governor", "info", message, fix, facts)
 
 
 def _temperature(state: State) -> Finding:

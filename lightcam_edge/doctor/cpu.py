@@ -22,5 +22,5 @@ def check_cpu(board: Board) -> Iterator[Finding]:
     if any(name in has for name in INT8_FEATURES):
         yield Finding("cpu", "features", "ok", message, facts=facts)
         return
-    message += "; int8 gains little over float32 here, so see which model is fast enough"
+    message += ": int8 gains little here; see which model is fast enough"
     yield Finding("cpu", "features", "info", message, "lightcam-edge benchmark lite tiny nano", facts)
