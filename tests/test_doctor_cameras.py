@@ -1,5 +1,6 @@
 """Cameras on made roots: plain files in the place of devices answer as no camera does."""
 
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from made_boards import write
 from test_doctor import PYTHON, examined
 
 from lightcam_edge.doctor.cameras import judge_camera
+from lightcam_edge.doctor.python import Package
 from lightcam_edge.streaming.sources.boards import VIDEO_GROUP
 from lightcam_edge.streaming.sources.cameras import FoundCamera
 from lightcam_edge.streaming.sources.v4l2 import Mode
@@ -88,3 +90,12 @@ def test_a_jetsons_cameras_are_not_asked_for_without_opencv(tmp_path: Path) -> N
     found = examined(root, replace(PYTHON, packages={}))["cameras list"]
 
     assert found.message == "not looked for, because opencv must load for it"
+
+
+def test_a_picamera2_that_crashes_is_not_asked_for_cameras(tmp_path: Path) -> None:
+    crashing = {**PYTHON.packages, "picamera2": Package("picamera2", signal=signal.SIGSEGV)}
+
+    found = examined(made_boards.pi_5(tmp_path), replace(PYTHON, packages=crashing))
+
+    assert found["cameras list"].message == "not looked for, because picamera2 must load for it"
+    assert found["cameras picamera2"].level == "fail"

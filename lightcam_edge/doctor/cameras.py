@@ -21,8 +21,8 @@ def check_cameras(python: Python, root: Path) -> Iterator[Finding]:
         python: tells which libraries can be asked for cameras.
         root: the folder under which `dev`, `proc` and `sys` lie.
     """
-    if is_jetson(root) and not python.loads("opencv"):
-        yield Finding("cameras", "list", "info", "not looked for, because opencv must load for it")
+    if asked := _dangerous(python, root):
+        yield Finding("cameras", "list", "info", f"not looked for, because {asked} must load for it")
         return
     cameras = list_cameras(root)
     if not cameras:
@@ -31,6 +31,14 @@ def check_cameras(python: Python, root: Path) -> Iterator[Finding]:
     for camera in cameras:
         yield judge_camera(camera)
         yield from _holders(root, camera)
+
+
+def _dangerous(python: Python, root: Path) -> str:
+    """The library that would be asked for cameras, if it is one that does not load."""
+    if is_jetson(root) and not python.loads("opencv"):
+        return "opencv"
+    crashes = "picamera2" in python.packages and python.packages["picamera2"].signal
+    return "picamera2" if crashes else ""
 
 
 def judge_camera(camera: FoundCamera) -> Finding:

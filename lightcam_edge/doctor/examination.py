@@ -21,6 +21,7 @@ from lightcam_edge.doctor.storage import check_storage, read_place
 from lightcam_edge.doctor.system import check_system
 from lightcam_edge.doctor.time_sync import check_time
 
+STATE = Path("/var/lib")  # where a service keeps what it still has to send
 NOTHING_RUNS = ("runtime", "opencv", "models")  # what `run` exits with 3 for
 
 
@@ -47,7 +48,7 @@ class Patient:
 
 def this_board(root: Path = ROOT, models: Sequence[str] = (), config: Path | None = None) -> Patient:
     """This interpreter on this board, or on the board whose files lie under another root."""
-    places = (Path.cwd(), Path(tempfile.gettempdir())) if root == ROOT else (Path("/"),)
+    places = (Path.cwd(), Path(tempfile.gettempdir()), STATE) if root == ROOT else (Path("/"),)
     return Patient(root, read_python(), datetime.now(timezone.utc), places, tuple(models), config)
 
 
