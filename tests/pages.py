@@ -89,9 +89,13 @@ class Page:
                 found.append(Command(f"python -c {shlex.quote(block['body'])}"))
         return found
 
-    def dead_links(self) -> list[str]:
+    def links(self) -> list[str]:
+        """Files of the repository that it leads to, from the repository's root."""
         folder = (ROOT / self.path).parent
-        return [link for link in LINK.findall(self.text) if not (folder / link).exists()]
+        return [os.path.relpath(folder / link, ROOT) for link in LINK.findall(self.text)]
+
+    def dead_links(self) -> list[str]:
+        return [link for link in self.links() if not (ROOT / link).exists()]
 
     def oddities(self) -> list[str]:
         """Blocks that would be neither run nor taken for output."""

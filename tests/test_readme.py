@@ -48,5 +48,7 @@ def test_every_block_is_run_or_shown_as_output(page: Page) -> None:
     assert page.oddities() == []
 
 
-def test_readme_leads_to_every_page() -> None:
-    assert [page.path for page in PAGES[1:] if f"]({page.path}" not in README.text] == []
+def test_every_page_is_linked_from_another() -> None:
+    links = {link for page in PAGES for link in page.links()}
+
+    assert [page.path for page in PAGES[1:] if page.path not in links] == []
