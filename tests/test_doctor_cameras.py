@@ -6,7 +6,7 @@ from pathlib import Path
 
 import made_boards
 from made_boards import write
-from test_doctor import PYTHON, examined
+from patients import PYTHON, examined
 
 from lightcam_edge.doctor.cameras import judge_camera
 from lightcam_edge.doctor.python import Package

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from mosquitto import Broker, free_port
+from patients import CALL, PYTHON
 from streaming_servers import mjpeg_server, need_rtsp_server, rtsp_server
-from test_doctor import CALL, PYTHON
 
 from lightcam_edge.doctor.finding import Finding
 from lightcam_edge.doctor.network import check_network

@@ -10,7 +10,7 @@ from pathlib import Path
 import made_boards
 import pytest
 from made_boards import write
-from test_doctor import PICAMERA2, PYTHON, examined
+from patients import PICAMERA2, PYTHON, examined
 
 from lightcam_edge.doctor.diagnosis import diagnose
 from lightcam_edge.doctor.opencv import see_system_packages, video_backends

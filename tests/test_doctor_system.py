@@ -8,7 +8,7 @@ from pathlib import Path
 import made_boards
 import pytest
 from made_boards import write
-from test_doctor import NOW, PYTHON, examined
+from patients import NOW, PYTHON, examined
 
 from lightcam_edge.benchmarking.board import Board, State, read_board
 from lightcam_edge.doctor.clocks import check_clocks
