@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 from small_network import paint
 
-from lightcam_edge import model_file
-from lightcam_edge.catalogue import bundled_models
 from lightcam_edge.card import Background, CamSpec
+from lightcam_edge.catalogue import bundled_models
 from lightcam_edge.errors import ModelFileError
 from lightcam_edge.localizer import Localizer
 from lightcam_edge.model_file import (
