@@ -33,17 +33,29 @@ def read_video(path: Path) -> Iterator[tuple[Photo, float]]:
         raise InputError(f"cannot read {path}: no such file")
     capture = cv2.VideoCapture(str(path))
     try:
-        frame_rate = capture.get(cv2.CAP_PROP_FPS)
-        if not (math.isfinite(frame_rate) and frame_rate > 0):
-            frame_rate = FRAME_RATE
+        rate = _rate(capture)
         read, pixels = capture.read()
         if not read:
             raise InputError(f"{path} is no video that can be read: give another, or turn it into MP4")
         while read:
-            yield photo_from_array(np.asarray(pixels, np.uint8), "bgr"), frame_rate
+            yield photo_from_array(np.asarray(pixels, np.uint8), "bgr"), rate
             read, pixels = capture.read()
     finally:
         capture.release()
+
+
+def frame_rate(path: str | Path) -> float:
+    """The frame rate of a video file, in frames/s; `FRAME_RATE` where it does not say."""
+    capture = cv2.VideoCapture(str(path))
+    try:
+        return _rate(capture)
+    finally:
+        capture.release()
+
+
+def _rate(capture: cv2.VideoCapture) -> float:
+    rate = capture.get(cv2.CAP_PROP_FPS)
+    return rate if math.isfinite(rate) and rate > 0 else FRAME_RATE
 
 
 class VideoFile:

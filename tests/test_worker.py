@@ -1,4 +1,5 @@
 import threading
+import time
 
 import pytest
 
@@ -62,3 +63,31 @@ def test_a_closed_worker_takes_nothing() -> None:
     worker.close(timeout_s=20)
 
     assert not worker.give(1)
+
+
+def test_a_patient_worker_drops_nothing() -> None:
+    done: list[int] = []
+
+    def slowly(number: int) -> None:
+        time.sleep(0.002)
+        done.append(number)
+
+    worker = Worker("patient work", slowly, 2, patient=True)
+
+    assert all(worker.give(number) for number in range(50))
+    assert worker.close(timeout_s=20)
+    assert done == list(range(50))
+
+
+def test_who_waits_for_a_patient_worker_is_let_go_when_it_closes() -> None:
+    go, taken = threading.Event(), list[bool]()
+    worker = Worker("patient work", lambda _: go.wait(20), 1, patient=True)
+    giving = threading.Thread(target=lambda: taken.extend(worker.give(number) for number in range(9)))
+    giving.start()
+
+    worker.close(timeout_s=0.1)
+    giving.join(20)
+
+    assert not giving.is_alive()
+    assert taken[-1] is False
+    go.set()

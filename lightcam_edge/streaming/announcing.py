@@ -5,11 +5,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 
-from lightcam_edge.streaming.events import EventMaker
 from lightcam_edge.streaming.messages import CameraStatus, Event, StreamResult
 from lightcam_edge.streaming.ports import Sink
+from lightcam_edge.streaming.watched import WatchedCamera
 
 WAITING = 8  # results, at most: each holds a picture
+LOOK_UP_S = 0.1  # how often one that waits for room looks whether it still should
 IDLE_S = 0.5  # how often cameras without pictures are asked for events
 
 
@@ -17,12 +18,14 @@ class Announcer:
     """Makes events of results, and tells every sink of everything.
 
     Args:
-        makers: of each camera's events.
+        cameras: by name; their events are made here.
         on_failure: called in the thread with an error that no sink should have raised.
     """
 
-    def __init__(self, makers: Mapping[str, EventMaker], on_failure: Callable[[BaseException], None]) -> None:
-        self._makers = makers
+    def __init__(
+        self, cameras: Mapping[str, WatchedCamera], on_failure: Callable[[BaseException], None]
+    ) -> None:
+        self._cameras = cameras
         self._sinks: tuple[Sink, ...] = ()
         self._on_failure = on_failure
         self._waiting: queue.SimpleQueue[StreamResult | CameraStatus | None] = queue.SimpleQueue()
@@ -42,6 +45,18 @@ class Announcer:
             self._waiting.put(result)
         else:
             self.dropped += 1
+
+    def result_for_sure(self, result: StreamResult, give_up: Callable[[], bool]) -> None:
+        """Announce a result once there is room.
+
+        Args:
+            result: of a frame.
+            give_up: asked now and then; true ends the wait.
+        """
+        while not self._room.acquire(timeout=LOOK_UP_S):
+            if give_up():
+                return
+        self._waiting.put(result)
 
     def status(self, status: CameraStatus) -> None:
         """Announce a camera's new state; any thread may call."""
@@ -74,7 +89,8 @@ class Announcer:
         try:
             while self._take_next():
                 pass
-            self._events(event for maker in self._makers.values() for event in maker.stop(time.time()))
+            for camera in self._cameras.values():
+                self._events(camera.events.stop(camera.clock.now()))
         except BaseException as error:
             self._on_failure(error)
 
@@ -99,7 +115,7 @@ class Announcer:
     def _result(self, result: StreamResult) -> None:
         for sink in self._sinks:
             sink.result(result)
-        self._events(self._makers[result.frame.camera].take(result))
+        self._events(self._cameras[result.frame.camera].events.take(result))
 
     def _idle(self) -> None:
         """Let objects of cameras go that have given no pictures for long, now and then."""
@@ -107,8 +123,8 @@ class Announcer:
         if now < self._idle_again_at:
             return
         self._idle_again_at = now + IDLE_S
-        for maker in self._makers.values():
-            self._events(maker.idle(time.time()))
+        for camera in self._cameras.values():
+            self._events(camera.events.idle(camera.clock.now()))
 
     def _events(self, events: Iterable[Event]) -> None:
         for event in events:

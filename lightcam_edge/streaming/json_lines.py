@@ -59,6 +59,7 @@ class JsonLines:
         lines: `results` of every frame, `events` only, or `all`; states are always among them.
         describe: the source and the localizer of a camera.
         finish: called last, in that thread.
+        patient: wait for a slow reader instead of dropping lines.
     """
 
     def __init__(
@@ -68,11 +69,12 @@ class JsonLines:
         lines: Lines,
         describe: Callable[[str], tuple[str, Localizer]],
         finish: Callable[[], None] | None = None,
+        patient: bool = False,
     ) -> None:
         self._lines = lines
         self._describe = describe
         self._sequence = 0
-        self._worker = Worker(name, write, WAITING, finish)
+        self._worker = Worker(name, write, WAITING, finish, patient)
 
     @property
     def dropped(self) -> int:

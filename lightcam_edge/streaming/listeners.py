@@ -88,22 +88,25 @@ class Listeners:
         return sinks + self._open_connections(pipeline)
 
     def _open_files(self, pipeline: Pipeline) -> list[Sink]:
-        values, sinks = self.values, list[Sink]()
+        values, sinks, patient = self.values, list[Sink](), pipeline.is_patient
         if values["log"]:
             log = RotatingFile(values["log"], values["log_size"], values["log_files"])
             name = f"log {values['log']}"
-            sinks.append(JsonLines(name, log.write, values["lines"], describer(pipeline), log.close))
+            sinks.append(JsonLines(name, log.write, values["lines"], describer(pipeline), log.close, patient))
         if values["snapshots"]:
             kept = Kept(values["snapshots_files"], values["snapshots_size"])
-            sinks.append(SnapshotFolder(values["snapshots"], kept))
+            sinks.append(SnapshotFolder(values["snapshots"], kept, patient))
         if self.recording is not None:
             several = len(pipeline.watched) > 1
-            sinks += [Recording(self.recording, name, name if several else "") for name in pipeline.watched]
+            sinks += [
+                Recording(self.recording, name, name if several else "", patient) for name in pipeline.watched
+            ]
         return sinks
 
     def _open_stdout(self, pipeline: Pipeline, stdout: OutputPipe) -> list[Sink]:
         if self.values["as_json"]:
-            return [JsonLines("stdout", stdout.write, self.values["lines"], describer(pipeline))]
+            patient, describe = pipeline.is_patient, describer(pipeline)
+            return [JsonLines("stdout", stdout.write, self.values["lines"], describe, patient=patient)]
         return [] if self.values["quiet"] else [EventLines(stdout.write)]
 
     def _open_connections(self, pipeline: Pipeline) -> list[Sink]:

@@ -46,7 +46,7 @@ class Pipeline:
         self.watched = {plan.name: WatchedCamera(plan, localizer, snapshots) for plan in plans}
         self._left = max_frames
         self._frames = NewestFrames(self.watched)
-        self._announcer = Announcer({name: one.events for name, one in self.watched.items()}, self._fail)
+        self._announcer = Announcer(self.watched, self._fail)
         self._captures = {plan.name: self._capture(plan) for plan in plans}
         self._stopping = threading.Event()
         self._finished = threading.Event()
@@ -109,6 +109,11 @@ class Pipeline:
         return all(capture.stop(0) for capture in self._captures.values())
 
     @property
+    def is_patient(self) -> bool:
+        """Whether nothing of any camera may be left out, so that outputs had better wait than drop."""
+        return all(one.plan.capture.every_frame for one in self.watched.values())
+
+    @property
     def failed_cameras(self) -> list[str]:
         """Cameras that ended because their source cannot be read, and why."""
         return [
@@ -145,7 +150,12 @@ class Pipeline:
         frame = self._frames.take(LOOK_UP_S)
         if frame is None:
             return
-        self._announcer.result(self.watched[frame.camera].look(frame))
+        camera = self.watched[frame.camera]
+        result = camera.look(frame)
+        if camera.plan.capture.every_frame:
+            self._announcer.result_for_sure(result, self._stopping.is_set)
+        else:
+            self._announcer.result(result)
         if self._left is not None:
             self._left -= 1
 

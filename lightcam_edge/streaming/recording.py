@@ -45,9 +45,10 @@ class Recording:
         plan: how.
         camera: whose pictures.
         mark: put into the file's name where there are several cameras, else empty.
+        patient: wait for a slow disk instead of dropping pictures.
     """
 
-    def __init__(self, plan: RecordingPlan, camera: str, mark: str = "") -> None:
+    def __init__(self, plan: RecordingPlan, camera: str, mark: str = "", patient: bool = False) -> None:
         self._plan = plan
         self._camera = camera
         self._stem = f"{plan.path.stem}-{mark}" if mark else plan.path.stem
@@ -57,7 +58,7 @@ class Recording:
         self._written = 0
         self._paths: deque[Path] = deque(self._earlier())
         plan.path.parent.mkdir(parents=True, exist_ok=True)
-        self._worker = Worker(f"video of {camera}", self._write, WAITING, self._end)
+        self._worker = Worker(f"video of {camera}", self._write, WAITING, self._end, patient)
 
     @property
     def dropped(self) -> int:

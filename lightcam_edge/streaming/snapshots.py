@@ -26,18 +26,19 @@ class SnapshotFolder:
     Args:
         folder: where; made if missing.
         kept: how much of it is kept; what other programs put there is left alone.
+        patient: wait for a slow disk instead of dropping pictures.
 
     Raises:
         OSError: if the folder cannot be made.
     """
 
-    def __init__(self, folder: Path, kept: Kept) -> None:
+    def __init__(self, folder: Path, kept: Kept, patient: bool = False) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._kept = kept
         self._files = deque((path, path.stat().st_size) for path in _snapshots(folder))
         self._size_bytes = sum(size for _, size in self._files)
-        self._worker = Worker("snapshots", self._write, WAITING)
+        self._worker = Worker("snapshots", self._write, WAITING, patient=patient)
 
     @property
     def dropped(self) -> int:

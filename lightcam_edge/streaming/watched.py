@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from lightcam_edge.choices import Method
 from lightcam_edge.errors import UsageError
 from lightcam_edge.localizer import Localizer, Options, Stopwatch
+from lightcam_edge.streaming.clock import Clock
 from lightcam_edge.streaming.events import EventMaker
 from lightcam_edge.streaming.figures import Meters
-from lightcam_edge.streaming.messages import CameraStatus, CapturedFrame, StreamResult
+from lightcam_edge.streaming.messages import CapturedFrame, StreamResult
 from lightcam_edge.streaming.sources.grammar import CaptureOptions, SourceSpec
 from lightcam_edge.streaming.sources.patience import Patience
 from lightcam_edge.streaming.steadiness import Steadiness
@@ -54,7 +55,7 @@ class WatchedCamera:
         self.localizer = localizer.with_options(plan.options)
         self.events = EventMaker(plan.name, plan.steadiness, snapshots)
         self.meters = Meters()
-        self.status = CameraStatus(plan.name, "starting", "", time.time())
+        self.clock = Clock.of(plan.spec, plan.capture)
         self._steadier = Steadier(self.localizer, plan.steadiness)
         self.options = plan.options  # of the next frame
 
@@ -64,11 +65,12 @@ class WatchedCamera:
             self.localizer.set_options(options)
         stopwatch = Stopwatch({"decode": frame.decode_ms})
         fit, outputs = self.localizer.infer(frame.photo, stopwatch)
-        found, tracks = self._steadier.take(frame, fit, outputs, stopwatch)
+        timed = self.clock.time(frame)
+        found, tracks = self._steadier.take(timed, fit, outputs, stopwatch)
         now_ns = time.monotonic_ns()
         age_ms = (now_ns - frame.captured_ns) / 1e6
         self.meters.count(age_ms, found.latency_ms, now_ns)
-        return StreamResult(frame, found, tracks, age_ms)
+        return StreamResult(timed, found, tracks, age_ms)
 
     def adjust(self, threshold: float | None, method: Method | None) -> None:
         """Take other settings from the next frame on; any thread may call.

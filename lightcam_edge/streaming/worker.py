@@ -13,6 +13,7 @@ from lightcam_edge.errors import LightcamError
 T = TypeVar("T")
 LOG = logging.getLogger(__name__)
 CLOSING_S = 0.8
+LOOK_UP_S = 0.1  # how often a patient one looks whether it is closed
 
 
 class Worker(Generic[T]):
@@ -26,16 +27,23 @@ class Worker(Generic[T]):
         work: done for each item, in the thread.
         limit: how many items wait at most.
         finish: done last, in the thread.
+        patient: have who gives wait for room, instead of dropping anything.
     """
 
     def __init__(
-        self, name: str, work: Callable[[T], None], limit: int, finish: Callable[[], None] | None = None
+        self,
+        name: str,
+        work: Callable[[T], None],
+        limit: int,
+        finish: Callable[[], None] | None = None,
+        patient: bool = False,
     ) -> None:
         self.name = name
         self.dropped = 0
         self.failed = 0
         self._work = work
         self._finish = finish
+        self._patient = patient
         self._failing = False
         self._waiting: queue.Queue[T | None] = queue.Queue(limit)
         self._closing = threading.Event()
@@ -44,14 +52,14 @@ class Worker(Generic[T]):
 
     def give(self, item: T) -> bool:
         """Hand over an item; False where too many wait already, or it is closed."""
-        if self._closing.is_set():
-            return False
-        try:
-            self._waiting.put_nowait(item)
-        except queue.Full:
-            self.dropped += 1
-            return False
-        return True
+        while not self._closing.is_set():
+            with suppress(queue.Full):
+                self._waiting.put(item, block=self._patient, timeout=LOOK_UP_S)
+                return True
+            if not self._patient:
+                self.dropped += 1
+                return False
+        return False
 
     def close(self, timeout_s: float = CLOSING_S) -> bool:
         """Finish what waits; False where that takes longer than the time-out."""
