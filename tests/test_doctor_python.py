@@ -245,6 +245,14 @@ def test_packages_that_are_missing_or_too_old_fail(tmp_path: Path) -> None:
     assert bare["opencv version"].fix == f"{PIP} install opencv-python-headless"
 
 
+def test_numpy_fits_where_everything_compiled_for_it_loads(tmp_path: Path) -> None:
+    misfit = Package("tflite-runtime", error="AttributeError: _ARRAY_API not found")
+    broken = replace(PYTHON, packages={**PYTHON.packages, "tflite-runtime": misfit})
+
+    assert examined(tmp_path)["runtime numpy"].message.endswith("which fits what was compiled for it")
+    assert examined(tmp_path, broken)["runtime numpy"].message == "numpy 1.26.4 from pip"
+
+
 def test_an_opencv_without_ffmpeg_cannot_read_videos(tmp_path: Path) -> None:
     bare = Package("opencv", "4.6.0", "/usr/lib/python3/dist-packages/cv2.so", build="    v4l/v4l2:  YES\n")
     found = examined(tmp_path, replace(PYTHON, packages={**PYTHON.packages, "opencv": bare}))

@@ -7,15 +7,15 @@ from lightcam_edge.doctor.diagnosis import diagnose
 from lightcam_edge.doctor.finding import Finding
 from lightcam_edge.doctor.python import Package, Python
 
-LIBRARIES = {"numpy": "numpy", "pillow": "pillow"}
+LIBRARIES = ("numpy", "pillow")
 LEAST_NUMPY = (1, 24)
 
 
 def check_runtime(python: Python) -> Iterator[Finding]:
     """Judge the TFLite runtime and the packages beside it."""
     yield _interpreter(python)
-    for name, install in LIBRARIES.items():
-        yield _library(python, name, install)
+    for name in LIBRARIES:
+        yield _library(python, name)
 
 
 def best_runtime(python: Python) -> str:
@@ -64,24 +64,31 @@ def _wheel(package: Package) -> str:
     return f" ({package.tags[0]})" if package.tags else ""
 
 
-def _library(python: Python, name: str, install: str) -> Finding:
+def _library(python: Python, name: str) -> Finding:
     package = python.packages.get(name)
     if package is None:
-        fix = f"{python.pip} install {install}"
-        return Finding("runtime", name, "fail", f"{name} is not installed", fix)
+        return Finding("runtime", name, "fail", f"{name} is not installed", f"{python.pip} install {name}")
     facts = {"version": package.version, "path": package.path, "origin": package.origin}
     if not package.loads:
         reason, fix = diagnose(package, python)
         return Finding("runtime", name, "fail", f"{name} does not load: {reason}", fix, facts)
     message = f"{name} {package.version} from {package.origin}"
-    if name == "numpy" and _version(package.version) < LEAST_NUMPY:
+    if name != "numpy":
+        return Finding("runtime", name, "ok", message, facts=facts)
+    return _numpy(python, package.version, message, facts)
+
+
+def _numpy(python: Python, version: str, message: str, facts: dict[str, str]) -> Finding:
+    if _figures(version) < LEAST_NUMPY:
         least = ".".join(map(str, LEAST_NUMPY))
         fix = f"{python.pip} install 'numpy>={least}'"
-        return Finding("runtime", name, "fail", f"{message} is older than {least}", fix, facts)
-    return Finding("runtime", name, "ok", message, facts=facts)
+        return Finding("runtime", "numpy", "fail", f"{message} is older than {least}", fix, facts)
+    if all(package.loads for package in python.packages.values()):
+        message += ", which fits what was compiled for it"
+    return Finding("runtime", "numpy", "ok", message, facts=facts)
 
 
-def _version(text: str) -> tuple[int, ...]:
+def _figures(text: str) -> tuple[int, ...]:
     """The leading figures of a version; numpy's own are figures up to the third dot."""
     figures = []
     for part in text.split("."):
