@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
@@ -134,7 +135,16 @@ def test_the_default_runtime_leaves_no_convolution_to_its_slow_kernels(sweep: di
 
 def test_every_key_is_in_the_documentation(sweep: dict[str, Any]) -> None:
     named = set(re.findall(r"`(\w+)`", (ROOT / "docs" / "benchmark-schema.md").read_text()))
-    free = {"cores", "features", "libraries", "operators", "temperatures_c", "clocks_mhz", "options"}
+    free = {
+        "cores",
+        "features",
+        "libraries",
+        "operators",
+        "temperatures_c",
+        "clocks_mhz",
+        "options",
+        "photographs",
+    }
 
     def keys(value: Any) -> set[str]:
         if isinstance(value, list):
@@ -168,6 +178,69 @@ def test_a_round_may_be_measured_in_seconds(tmp_path: Path) -> None:
 
     assert values["results"][0]["stages"]["total"]["count"] > 3
     assert (values["settings"]["runs"], values["settings"]["seconds"]) == (None, 0.3)
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two frames, so that it has to begin again."""
+    path = tmp_path_factory.mktemp("film") / "clip.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (320, 240))
+    for _ in range(2):
+        writer.write(cv2.cvtColor(generated_frame((320, 240)), cv2.COLOR_RGB2BGR))
+    writer.release()
+    return path
+
+
+def test_a_camera_is_looked_through_without_waiting_for_it(tmp_path: Path, film: Path) -> None:
+    values = measured(tmp_path, "nano", *QUICK, "--camera", film)
+
+    (result,) = values["results"]
+    assert values["input"] == {
+        "images": None,
+        "camera": str(film),
+        "count": 0,
+        "frame_wh": None,
+        "in_memory": False,
+    }
+    assert result["stages"]["total"]["count"] == 3
+    assert 0 < result["stages"]["decode"]["p50"] < 100  # the film's next picture is due after 100 ms
+    assert result["stages"]["draw"]["count"] == 3
+
+
+def test_a_missing_camera_is_one_line() -> None:
+    line = [sys.executable, "-m", "lightcam_edge", "benchmark", "nano", *QUICK, "--camera", "/dev/video99"]
+
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "/dev/video99" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def truth(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One photograph of each class; the bird's and the dog's have boxes."""
+    folder = tmp_path_factory.mktemp("truth")
+    for label, name in {"bird": "bird", "dog": "dog", "background": "landscape"}.items():
+        (folder / label).mkdir()
+        shutil.copy(SAMPLES / f"{name}.jpg", folder / label)
+    rows = ("bird/bird.jpg,73,69,466,457", "dog/dog.jpg,57,117,469,405")
+    (folder / "boxes.csv").write_text("\n".join(("filename,x0,y0,x1,y1", *rows, "")))
+    return folder
+
+
+def test_accuracy_and_density_stand_in_the_models_table(tmp_path: Path, truth: Path) -> None:
+    pytest.importorskip("lightcam_models.evaluation.evaluating", reason="the host package is not installed")
+    path = tmp_path / "out.json"
+
+    done = run("lite", *QUICK, "--data", truth, "--background", "background", "--json", path)
+
+    accuracy = json.loads(path.read_text())["results"][0]["accuracy"]
+    assert accuracy["photographs"] == {"bird": 1, "dog": 1, "background": 1}
+    assert accuracy["top1"][0] == accuracy["top1_localization"][0] == accuracy["gt_known"][0] == 100
+    parameters = json.loads(path.read_text())["results"][0]["model"]["parameters"]
+    assert accuracy["information_density"] == pytest.approx(100 / (parameters / 1e6), rel=1e-4)
+    assert re.search(r"class, box right %.*density", done.stdout)
+    assert "accuracy: " in done.stdout
 
 
 def test_a_sustained_run_has_a_median_a_minute() -> None:
@@ -358,6 +431,10 @@ def test_options_that_make_no_sense_are_wrong_usage(arguments: tuple[str, ...]) 
         ("--runs", "3", "--seconds", "1"),
         ("--sustained", "1m", "--rounds", "2"),
         ("--samples",),
+        ("--camera", "0", "--in-memory"),
+        ("--camera", "-"),
+        ("--limit", "5"),
+        ("--plot", "plot.jpg"),
         ("--delegate", "a.so,usb"),
     ],
 )

@@ -17,15 +17,14 @@ from typing import Literal
 from lightcam_edge.benchmarking.accelerated import GPU, AcceleratedNetwork
 from lightcam_edge.benchmarking.board import ROOT, State, read_power, read_state
 from lightcam_edge.benchmarking.memory import read_resident
+from lightcam_edge.benchmarking.viewing import View, open_view
 from lightcam_edge.choices import Backend
-from lightcam_edge.images import read_image
 from lightcam_edge.interpreter import Interpreter, load_delegate
 from lightcam_edge.localizer import Localization, Localizer, Options, Stopwatch, physical_cores
 from lightcam_edge.model_file import probe, read_model
 
 STAGES = ("decode", "preprocess", "inference", "cam", "box", "total")
 DRAW = "draw"
-MOST_IN_MEMORY = 32  # decoded images; one of 12 megapixels takes 36 MB
 MOST_DRAWN = 30
 POWER_INTERVAL_S = 0.5  # the sensor itself averages over a part of this
 MINUTE_S = 60.0
@@ -56,6 +55,7 @@ class Spec:
         backend: the runtime; the first installed if None.
         delegate: takes what operators it can.
         in_memory: decode beforehand, as a camera's frames are.
+        camera: a source as `lightcam-edge stream` takes it, instead of images.
         label_any: find the first class that is an object, whatever the image
             shows, so that there is a map to box.
         warmup: images before any counts.
@@ -70,6 +70,7 @@ class Spec:
     backend: Backend | None = None
     delegate: Delegate | None = None
     in_memory: bool = False
+    camera: str | None = None
     label_any: bool = False
     warmup: int = 5
     runs: int = 50
@@ -165,14 +166,15 @@ def measure(spec: Spec, root: Path = ROOT, tell: Callable[[Minute], None] | None
     network, localizer = _load(spec)
     init_ms = _since(started)
     after_load = read_resident().now
-    view = _view(localizer, spec)
-    started = time.perf_counter_ns()
-    view(0)
-    first_image_ms = _since(started)
-    for number in range(1, spec.warmup):
-        view(number)
-    record = _record(view, spec, root, tell)
-    resident = read_resident()
+    with open_view(localizer, spec.images, spec.in_memory, spec.camera) as view:
+        started = time.perf_counter_ns()
+        view.look(0)
+        first_image_ms = _since(started)
+        for number in range(1, spec.warmup):
+            view.look(number)
+        record = _record(view.look, spec, root, tell)
+        resident = read_resident()
+        drawn = _draw(localizer, spec, view)
     growth = resident.now - record.resident_at_start - record.size
     return Round(
         localizer.threads,
@@ -180,8 +182,7 @@ def measure(spec: Spec, root: Path = ROOT, tell: Callable[[Minute], None] | None
         metadata.version(network.backend),
         init_ms,
         first_image_ms,
-        {stage: [round(ms, 4) for ms in times] for stage, times in record.samples.items()}
-        | {DRAW: _draw(localizer, spec)},
+        {stage: [round(ms, 4) for ms in times] for stage, times in record.samples.items()} | {DRAW: drawn},
         record.boxed / record.count,
         Memory(before_load, after_load, resident.peak, growth),
         record.before,
@@ -216,15 +217,6 @@ def _network(flatbuffer: bytes, threads: int, spec: Spec) -> Interpreter | Accel
         return AcceleratedNetwork(flatbuffer, threads, spec.backend)
     delegates = [load_delegate(delegate.library, delegate.options, spec.backend)] if delegate else []
     return Interpreter(flatbuffer, threads, spec.backend, verbose=True, delegates=delegates)
-
-
-def _view(localizer: Localizer, spec: Spec) -> Callable[[int], Localization]:
-    """What looks at the image of a number."""
-    paths = [Path(path) for path in spec.images]
-    if not spec.in_memory:
-        return lambda number: localizer(paths[number % len(paths)])
-    photos = [read_image(path) for path in paths[:MOST_IN_MEMORY]]
-    return lambda number: localizer.localize(photos[number % len(photos)])
 
 
 class _Record:
@@ -287,11 +279,11 @@ class _Record:
 
 
 def _record(
-    view: Callable[[int], Localization], spec: Spec, root: Path, tell: Callable[[Minute], None] | None
+    look: Callable[[int], Localization], spec: Spec, root: Path, tell: Callable[[Minute], None] | None
 ) -> _Record:
     record = _Record(spec, root)
     for number in _numbers(spec, record):
-        record.add(view(number))
+        record.add(look(number))
         if spec.minute_s and record.elapsed >= spec.minute_s * (len(record.minutes) + 1):
             _end_minute(record, tell)
     if spec.minute_s and record.in_minute:
@@ -314,13 +306,13 @@ def _numbers(spec: Spec, record: _Record) -> Iterator[int]:
         yield from itertools.takewhile(lambda _: record.elapsed < seconds, itertools.count(1))
 
 
-def _draw(localizer: Localizer, spec: Spec) -> list[float]:
+def _draw(localizer: Localizer, spec: Spec, view: View) -> list[float]:
     """Time the drawing on full-size pictures, after all else, so that they take no part in the memory."""
     from lightcam_edge.drawing import draw_boxes
 
     times = []
-    for path in itertools.islice(itertools.cycle(spec.images), 1 + min(spec.runs, MOST_DRAWN)):
-        photo = read_image(Path(path))
+    for number in range(1 + min(spec.runs, MOST_DRAWN)):
+        photo = view.photo(number)
         found = localizer.localize(photo)
         stopwatch = Stopwatch()
         draw_boxes(photo.pixels, found)

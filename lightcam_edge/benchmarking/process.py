@@ -74,6 +74,11 @@ def _listen(lines: Iterable[str], tell: Callable[[Values], None] | None) -> Valu
     return found
 
 
+def _kind(error: LightcamError) -> str:
+    """The nearest of its kinds that `measure_apart` can raise: a camera has its own."""
+    return next(kind.__name__ for kind in type(error).__mro__ if kind.__name__ in ERRORS)
+
+
 def main() -> None:
     """Measure what stdin asks for, and tell it to stdout."""
     started = time.perf_counter_ns()
@@ -101,7 +106,7 @@ def main() -> None:
             found = measure(Spec(**values), tell=lambda minute: say("minute", asdict(minute)))
             say("round", asdict(replace(found, import_ms=import_ms)))
         except LightcamError as error:
-            say(type(error).__name__, str(error))
+            say(_kind(error), str(error))
         except Exception:
             say("bug", traceback.format_exc())
 

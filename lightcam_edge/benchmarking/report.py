@@ -11,6 +11,7 @@ from lightcam_edge.benchmarking.sweep import slowest_clock
 Values = dict[str, Any]
 Row = tuple[str, ...]
 MB = 1e6
+ACCURACY_HEAD = ("class right %", "class, box right %", "box right when told %", "density %/M")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +29,16 @@ class Table:
 
 def to_text(benchmark: Values) -> str:
     """What is printed for people: columns in line."""
-    blocks = ["\n".join(_facts(benchmark))]
+    blocks = ["\n".join(facts(benchmark))]
     blocks += ["\n".join([table.title, *aligned(table.rows)]) for table in tables(benchmark)]
     return "\n\n".join(blocks)
 
 
 def to_markdown(benchmark: Values) -> str:
     """The same as Markdown, warnings included."""
-    facts = [f"- {line}" for line in _facts(benchmark)]
+    lines = [f"- {line}" for line in facts(benchmark)]
     warnings = [f"- **Warning:** {warning}" for warning in benchmark["warnings"]]
-    blocks = ["\n".join(facts + warnings)]
+    blocks = ["\n".join(lines + warnings)]
     for table in tables(benchmark):
         head, *rows = table.rows
         rule = ("---", *("---:" for _ in head[1:]))
@@ -88,7 +89,7 @@ def way(result: Values) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _facts(benchmark: Values) -> list[str]:
+def facts(benchmark: Values) -> list[str]:
     """Where, with what and on what it was measured, a line each."""
     board, software, given = benchmark["board"], benchmark["software"], benchmark["input"]
     cores = ", ".join(f"{count} x {name}" for name, count in board["cores"].items())
@@ -111,7 +112,13 @@ def _facts(benchmark: Values) -> list[str]:
         f"software: lightcam-edge {software['lightcam_edge']}, {_joined(libraries)}",
         f"input: {_input(given)}",
         f"measured: {_settings(benchmark['settings'])}; {benchmark['created']}",
+        *dict.fromkeys(_photographs(one["accuracy"]) for one in benchmark["results"] if one.get("accuracy")),
     ]
+
+
+def _photographs(accuracy: Values) -> str:
+    counts = ", ".join(f"{count} {label}" for label, count in accuracy["photographs"].items())
+    return f"accuracy: {accuracy['data']} ({counts}), {accuracy['method']}, boxes at IoU 0.5"
 
 
 def _joined(parts: Any) -> str:
@@ -131,6 +138,8 @@ def _clocks(board: Values, state: Values) -> str:
 
 def _input(given: Values) -> str:
     size = given["frame_wh"]
+    if given.get("camera"):
+        return f"{given['camera']}, waiting left out"
     what = f"a frame of {size[0]}x{size[1]}" if size else f"{given['count']} images of {given['images']}"
     return f"{what}, {'decoded beforehand' if given['in_memory'] else 'decoded each time'}"
 
@@ -197,24 +206,33 @@ def _energy_rows(results: Sequence[Values]) -> list[Row]:
 
 
 def _model_rows(results: Sequence[Values]) -> list[Row]:
-    head = ("", "input", "parameters M", "M MACs", "operators", "int8 MACs", "delegated MACs", "backend")
-    rows: list[Row] = [head]
+    head: Row = ("", "input", "parameters M", "M MACs", "operators", "int8 MACs", "delegated MACs", "backend")
+    judged = any(one.get("accuracy") for one in results)
+    rows = [(*head, *ACCURACY_HEAD) if judged else head]
     for one in results:
         model = one["model"]
         height, width = model["input_hw"]
-        rows.append(
-            (
-                way(one),
-                f"{width}x{height}",
-                f"{model['parameters'] / 1e6:.2f}",
-                f"{model['macs'] / 1e6:.0f}",
-                str(sum(model["operators"].values())),
-                f"{model['int8_share']['macs']:.0%}",
-                _percent(one["delegated"]["macs"]),
-                f"{one['backend']} {one['backend_version']}",
-            )
+        row = (
+            way(one),
+            f"{width}x{height}",
+            f"{model['parameters'] / 1e6:.2f}",
+            f"{model['macs'] / 1e6:.0f}",
+            str(sum(model["operators"].values())),
+            f"{model['int8_share']['macs']:.0%}",
+            _percent(one["delegated"]["macs"]),
+            f"{one['backend']} {one['backend_version']}",
         )
+        rows.append((*row, *_accuracy_cells(one["accuracy"])) if judged else row)
     return rows
+
+
+def _accuracy_cells(accuracy: Values) -> Row:
+    shares = (accuracy[name] for name in ("top1", "top1_localization", "gt_known"))
+    density = accuracy["information_density"]
+    return (
+        *("" if share is None else f"{share[0]:.1f}" for share in shares),
+        "" if density is None else f"{density:.1f}",
+    )
 
 
 def _percent(share: float | None) -> str:

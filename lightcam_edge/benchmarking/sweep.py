@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lightcam_edge import __version__
+from lightcam_edge.benchmarking.accuracy import Truth, measure_accuracy, stated_localization
 from lightcam_edge.benchmarking.arena import tensor_arena
 from lightcam_edge.benchmarking.board import board_warnings, read_board, read_state
 from lightcam_edge.benchmarking.latency import summarize
@@ -29,6 +30,7 @@ from lightcam_edge.images import read_image
 from lightcam_edge.inspection import Inspection, inspect_model
 from lightcam_edge.model_file import read_model
 from lightcam_edge.sources import find_sources
+from lightcam_edge.streaming.sources.grammar import parse_source
 
 UInt8 = npt.NDArray[np.uint8]
 Values = dict[str, Any]
@@ -54,12 +56,14 @@ class Plan:
         images: folder or image; None makes a frame.
         frame_wh: width and height of that frame, in pixels.
         in_memory: decode beforehand, as a camera's frames are.
+        camera: a source as `lightcam-edge stream` takes it, instead of images.
         warmup: images before any counts, in each round.
         runs: images that count, in each round.
         seconds: measure so long in each round instead.
         rounds: fresh processes, in turn with the other models'.
         sustained_s: measure once and so long, minute by minute, instead.
         keep_samples: keep every single time.
+        truth: photographs to measure accuracy on as well.
     """
 
     models: tuple[str, ...]
@@ -69,12 +73,19 @@ class Plan:
     images: Path | None = None
     frame_wh: tuple[int, int] = (640, 480)
     in_memory: bool = False
+    camera: str | None = None
     warmup: int = 5
     runs: int = 50
     seconds: float | None = None
     rounds: int = 5
     sustained_s: float | None = None
     keep_samples: bool = False
+    truth: Truth | None = None
+
+    @property
+    def is_generated(self) -> bool:
+        """Whether a made frame is looked at."""
+        return self.images is None and self.camera is None
 
 
 @dataclass(slots=True)
@@ -84,6 +95,7 @@ class _Entry:
     spec: Spec
     inspection: Inspection
     arena: int
+    accuracy: Values | None = None
     rounds: list[Values] = field(default_factory=list)
     error: LightcamError | None = None
 
@@ -111,6 +123,11 @@ def benchmark(
     errors = [entry.error for entry in entries if entry.error]
     if errors and not any(entry.rounds for entry in entries):
         raise errors[0]
+    if plan.truth:
+        tell(f"accuracy on {plan.truth.data}")
+        accuracies = measure_accuracy(tuple(inspections), plan.truth)
+        for entry in entries:
+            entry.accuracy = accuracies[entry.spec.model]
     values = {
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,
@@ -163,7 +180,8 @@ def _specs(plan: Plan, images: tuple[str, ...]) -> Iterator[tuple[str, Spec]]:
                 backend,
                 delegate,
                 plan.in_memory,
-                plan.images is None,
+                plan.camera,
+                plan.is_generated,
                 plan.warmup,
                 plan.runs,
                 long or plan.seconds,
@@ -214,6 +232,9 @@ def slowest_clock(state: Values) -> int:
 
 @contextmanager
 def _images(plan: Plan) -> Iterator[tuple[str, ...]]:
+    if plan.camera is not None:
+        yield ()
+        return
     if plan.images is not None:
         yield _found_images(plan.images)
         return
@@ -255,9 +276,10 @@ def _software() -> Values:
 
 
 def _input(plan: Plan, count: int) -> Values:
-    made = plan.images is None
+    made = plan.is_generated
     return {
-        "images": "generated" if made else str(plan.images),
+        "images": "generated" if made else plan.images and str(plan.images),
+        "camera": plan.camera and str(parse_source(plan.camera)),
         "count": count,
         "frame_wh": list(plan.frame_wh) if made else None,
         "in_memory": plan.in_memory,
@@ -279,6 +301,7 @@ def _result(entry: _Entry, keep_samples: bool) -> Values:
     spec = entry.spec
     asked = {
         "model": _model(entry.inspection),
+        "accuracy": entry.accuracy,
         "threads": spec.threads,
         "backend": spec.backend,
         "backend_version": None,
@@ -301,6 +324,7 @@ def _model(inspection: Inspection) -> Values:
         "parameters": card.parameters if card else graph.parameters,
         "macs": graph.macs,
         "operators": graph.counts,
+        "stated_localization": stated_localization(inspection),
         "int8_share": {"operators": graph.int8_operators, "macs": graph.int8_macs},
     }
 

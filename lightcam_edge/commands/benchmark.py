@@ -2,7 +2,8 @@
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,14 @@ from lightcam_edge.commands import completing
 from lightcam_edge.errors import LightcamError, UsageError
 
 if TYPE_CHECKING:
+    from lightcam_edge.benchmarking.accuracy import Truth
     from lightcam_edge.benchmarking.measuring import Delegate
 
 COMPARE = "compare"
+PLANNED = ("images", "camera", "frame_wh", "in_memory", "warmup", "seconds")
 UNITS_S = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 FILE = click.Path(path_type=Path, dir_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
 def numbers(text: str) -> tuple[int, ...]:
@@ -76,6 +80,7 @@ class Benchmark(click.Command):
     show_default=True,
     help="Of that frame.",
 )
+@click.option("--camera", metavar="SOURCE", help="Look through a camera, named as for stream.")
 @click.option("--in-memory", is_flag=True, help="Decode beforehand, as a camera's frames are.")
 @click.option(
     "--threads",
@@ -109,15 +114,22 @@ class Benchmark(click.Command):
     metavar="TIME",
     help="Measure once and so long (90s, 30m): a median a minute, with temperatures.",
 )
+@click.option("--data", help="Measure accuracy too, on photographs as evaluate takes them.")
+@click.option("--data-root", type=FOLDER, help="Where the public data sets lie, see evaluate.")
+@click.option("--background", metavar="NAME", help="The class of --data that means nothing is there.")
+@click.option("--limit", type=click.IntRange(1), help="At most so many photographs of --data.")
 @click.option("--samples", is_flag=True, help="Keep every single time in the JSON file.")
 @click.option("--json", "json_path", type=FILE, help="File for everything that was measured.")
+@click.option(
+    "--plot", "plot_path", type=FILE, help="Draw stages, and latency against accuracy: .html, .png."
+)
 @click.option("--markdown", is_flag=True, help="Print Markdown.")
 @click.option(
     "--max-p95", type=click.FloatRange(0), metavar="MS", help="Fail where 5% of images take longer."
 )
 @click.option("--max-rss", type=click.FloatRange(0), metavar="MB", help="Fail where memory peaks higher.")
 @click.option("--quiet", is_flag=True, help="Print no tables and no progress.")
-def command(models: tuple[str, ...], json_path: Path | None, **options: Any) -> None:
+def command(models: tuple[str, ...], json_path: Path | None, plot_path: Path | None, **options: Any) -> None:
     """Measure how long each MODEL takes from an image to a box here, stage by stage, and what memory.
 
     MODEL is a model file or the name of a bundled one. Every model, number of
@@ -131,6 +143,10 @@ def command(models: tuple[str, ...], json_path: Path | None, **options: Any) -> 
     measured, 2 wrong usage, 3 bad model or missing runtime.
     """
     _check(options, json_path)
+    if plot_path:
+        from lightcam_edge.benchmarking.plot import check_suffix
+
+        check_suffix(plot_path)
     from lightcam_edge.benchmarking.sweep import Plan, benchmark
 
     plan = Plan(
@@ -138,17 +154,22 @@ def command(models: tuple[str, ...], json_path: Path | None, **options: Any) -> 
         options["threads"] or (None,),
         options["backends"] or (None,),
         tuple(map(delegate_from_text, options["delegates"])) or (None,),
-        **{name: options[name] for name in ("images", "frame_wh", "in_memory", "warmup", "seconds")},
+        **{
+            name: options[name] for name in ("images", "camera", "frame_wh", "in_memory", "warmup", "seconds")
+        },
         runs=options["runs"] or 50,
         rounds=options["rounds"] or 5,
         sustained_s=options["sustained"],
         keep_samples=options["samples"],
+        truth=_truth(options),
     )
     line = _Line(not options["quiet"])
     values = benchmark(plan, line.show, line.keep, ["lightcam-edge", *sys.argv[1:]])
     line.clear()
     if json_path:
         _write(json_path, values)
+    if plot_path:
+        _plot(plot_path, values)
     for warning in values["warnings"]:
         click.echo(f"warning: {warning}", err=True)
     if not options["quiet"]:
@@ -183,11 +204,24 @@ def compare(first: Path, second: Path, drift: float | None) -> None:
     click.echo(comparing.compare(comparing.read_benchmark(first), comparing.read_benchmark(second), share))
 
 
+def _truth(options: dict[str, Any]) -> "Truth | None":
+    from lightcam_edge.benchmarking.accuracy import Truth
+
+    names = ("data", "data_root", "background", "limit")
+    return Truth(**{name: options[name] for name in names}) if options["data"] else None
+
+
 def _check(options: dict[str, Any], json_path: Path | None) -> None:
     if options["runs"] and options["seconds"]:
         raise UsageError("--runs and --seconds both say when a round ends: give one of them")
     if options["sustained"] and (options["runs"] or options["seconds"] or options["rounds"]):
         raise UsageError("--sustained measures once and so long: leave --runs, --seconds and --rounds out")
+    if options["camera"] and (options["images"] or options["in_memory"]):
+        raise UsageError("--camera is what is looked at: leave --images and --in-memory out")
+    if not options["data"] and any(options[name] for name in ("data_root", "background", "limit")):
+        raise UsageError("--data-root, --background and --limit are for --data: add --data DATA")
+    if options["camera"] == "-":
+        raise UsageError("--camera - can be read once, and every round begins anew: give a camera or a file")
     if options["samples"] and json_path is None:
         raise UsageError("--samples are kept in the JSON file: add --json FILE")
 
@@ -231,8 +265,21 @@ def _write(path: Path, values: dict[str, Any]) -> None:
 
     from lightcam_edge.model_file import write_atomically
 
-    try:
+    with _writing(path):
         write_atomically(path, (json.dumps(values, ensure_ascii=False, indent=1) + "\n").encode())
+
+
+def _plot(path: Path, values: dict[str, Any]) -> None:
+    from lightcam_edge.benchmarking.plot import write_plot
+
+    with _writing(path):
+        write_plot(path, values)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise LightcamError(f"cannot write {path}: {error.strerror}") from error
 
