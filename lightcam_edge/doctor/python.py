@@ -33,6 +33,7 @@ OPENCV_NAMES = (
 )
 LEAST_VERSION = (3, 10)
 SMALLEST_MODEL = bundled_models().get("nano")
+NEW_ENVIRONMENT = ".venv"
 LOAD_TIMEOUT_S = 120  # on a Pi Zero, from a slow card
 MOST_OF_AN_ERROR = 2000
 # In a process of its own: a library that is built for another CPU or numpy may take its process down.
@@ -122,7 +123,9 @@ class Python:
 
     @property
     def pip(self) -> str:
-        """What to write before `install` so that it lands here."""
+        """What to write before `install` so that it lands here, or where pip installs at all."""
+        if self.externally_managed and not self.in_venv:
+            return f"{NEW_ENVIRONMENT}/bin/pip"
         if not self.has_pip:
             return f"pip --python {self.executable}"
         return f"{self.prefix}/bin/pip" if self.in_venv else f"{self.executable} -m pip"
@@ -237,5 +240,6 @@ def _environment(python: Python) -> Finding:
         return Finding("python", "environment", "ok", message, facts=facts)
     if python.externally_managed:
         message = "the system's own Python, where pip refuses to install (PEP 668)"
-        return Finding("python", "environment", "warn", message, "python3 -m venv .venv", facts)
+        fix = f"{python.executable} -m venv {NEW_ENVIRONMENT}"
+        return Finding("python", "environment", "warn", message, fix, facts)
     return Finding("python", "environment", "ok", f"Python's own packages in {python.prefix}", facts=facts)
