@@ -178,8 +178,9 @@ def test_the_systems_own_python_is_no_place_for_packages() -> None:
 
     levels = {finding.check: (finding.level, finding.fix) for finding in check_python(system)}
 
-    assert levels["environment"] == ("warn", "python3 -m venv .venv")
-    assert system.pip == "/usr/bin/python3 -m pip"
+    assert levels["environment"] == ("warn", "/usr/bin/python3 -m venv .venv")
+    assert system.pip == ".venv/bin/pip"
+    assert replace(system, externally_managed=False).pip == "/usr/bin/python3 -m pip"
     assert replace(PYTHON, has_pip=False).pip == "pip --python /opt/lightcam-edge/bin/python"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from lightcam_edge.doctor.diagnosis import diagnose
 from lightcam_edge.doctor.finding import Finding
 from lightcam_edge.doctor.opencv import see_system_packages
-from lightcam_edge.doctor.python import Python
+from lightcam_edge.doctor.python import NEW_ENVIRONMENT, Python
 from lightcam_edge.streaming.sources.boards import is_raspberry_pi
 
 FROM_APT = Path("usr/lib/python3/dist-packages")
@@ -48,9 +48,8 @@ def _invisible(python: Python, root: Path) -> Finding:
         fix = f"/usr/bin/python3 -m venv --system-site-packages {python.prefix} --clear"
         return Finding("cameras", "picamera2", "warn", message, fix)
     message = "picamera2 is installed, and this Python does not look there"
-    return Finding(
-        "cameras", "picamera2", "warn", message, "/usr/bin/python3 -m venv --system-site-packages .venv"
-    )
+    fix = f"/usr/bin/python3 -m venv --system-site-packages {NEW_ENVIRONMENT}"
+    return Finding("cameras", "picamera2", "warn", message, fix)
 
 
 def _built_for(root: Path) -> tuple[int, int] | None:
