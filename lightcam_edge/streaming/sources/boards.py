@@ -41,7 +41,7 @@ def opencv_has_gstreamer() -> bool:
     """Whether OpenCV was built with GStreamer; PyPI's never is."""
     import cv2
 
-    return cv2.CAP_GSTREAMER in cv2.videoio_registry.getBackends()
+    return bool(cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER))
 
 
 def has_picamera2() -> bool:

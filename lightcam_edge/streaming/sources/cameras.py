@@ -4,7 +4,6 @@ import importlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 
 from lightcam_edge.streaming.sources.boards import (
@@ -142,24 +141,3 @@ def cameras_there(root: Path = Path("/")) -> str:
     """What a message about a missing camera says of those that are there."""
     sources = [camera.source for camera in list_cameras(root)]
     return f"there are {', '.join(sources)}" if sources else "no camera is plugged in"
-
-
-def cameras_text(cameras: list[FoundCamera]) -> str:
-    """Cameras for a person to read: one a line, what it offers or lacks below it."""
-    if not cameras:
-        return NO_CAMERA
-    return "\n".join(line for camera in cameras for line in _lines(camera))
-
-
-def _lines(camera: FoundCamera) -> Iterator[str]:
-    driver = f" ({camera.driver})" if camera.driver else ""
-    yield f"{camera.source}  {camera.name}{driver}".rstrip()
-    if camera.problem:
-        yield f"    {camera.problem}"
-    for pixel_format, modes in groupby(camera.modes, key=lambda mode: mode.pixel_format):
-        yield f"    {pixel_format} " + ", ".join(_mode_text(mode) for mode in modes)
-
-
-def _mode_text(mode: Mode) -> str:
-    rate = f" at {mode.fps[0]:g} fps" if mode.fps else ""
-    return f"{mode.width}x{mode.height}{rate}"

@@ -49,7 +49,7 @@ class UsbCamera(OpenCvCamera):
         try:
             with device_ioctl(self._device) as ioctl:
                 told = read_capability(ioctl)
-                modes = read_modes(ioctl, told.buffer_type)
+                modes = read_modes(ioctl, told.buffer_type) if told.is_camera else ()
         except FileNotFoundError:
             raise CaptureError(f"there is no {self._device}: {cameras_there()}") from None
         except PermissionError:
