@@ -133,6 +133,13 @@ def test_cores_of_two_kinds_have_the_features_that_both_have(tmp_path: Path) -> 
     assert not board.features["asimddp"]
 
 
+def test_a_32_bit_kernels_neon_is_asimd(tmp_path: Path) -> None:
+    features = "half thumb fastmult vfp edsp neon vfpv3 tls vfpv4 idiva idivt vfpd32 lpae evtstrm crc32"
+    board = read_board(write(tmp_path, {"proc/cpuinfo": cpuinfo("0xd08", features, 4)}))
+
+    assert [name for name, has in board.features.items() if has] == ["asimd"]
+
+
 def test_a_pc_is_known_by_its_firmware_and_flags(tmp_path: Path) -> None:
     cpu = "processor\t: 0\nmodel name\t: Some Xeon\nflags\t\t: fpu avx2 fma avx512_vnni\n\n"
     identity = "sys/class/dmi/id"

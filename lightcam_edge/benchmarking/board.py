@@ -234,6 +234,8 @@ def _features(cpus: list[dict[str, str]]) -> dict[str, bool]:
         return {}
     each = [set((cpu.get("Features") or cpu.get("flags") or "").split()) for cpu in cpus]
     common = set.intersection(*each)
+    if "neon" in common:  # what a 32-bit kernel calls it
+        common.add("asimd")
     return {name: name in common for name in (ARM_FEATURES if "Features" in cpus[0] else X86_FEATURES)}
 
 
