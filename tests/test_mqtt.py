@@ -26,6 +26,7 @@ from lightcam_edge.streaming.mqtt_topics import Topics, check_cameras, check_pre
 PREFIX = "home/board"
 EVENTS = f"{PREFIX}/{CAMERA}/events"
 STATE = f"{PREFIX}/{CAMERA}/state"
+SNAPSHOT = f"{PREFIX}/{CAMERA}/snapshot"
 CAMERA_AVAILABILITY = f"{PREFIX}/{CAMERA}/availability"
 AVAILABILITY = f"{PREFIX}/availability"
 BIRTH = "homeassistant/status"
@@ -113,7 +114,7 @@ def test_presence_and_label_of_the_picture_are_retained(start: Start, broker: Br
     sink.event(event(0, snapshot=b"\xff\xd8a picture"))
     wait_until(lambda: not sink._queue.oldest(0, 1))
     late = Listener(broker.port)
-    wait_until(lambda: late.payloads(STATE) and late.messages[-1].topic.startswith("home"))
+    wait_until(lambda: {STATE, SNAPSHOT} <= {message.topic for message in list(late.messages)})
 
     assert json.loads(late.last(STATE) or "") == {
         "presence": "ON",
@@ -121,9 +122,7 @@ def test_presence_and_label_of_the_picture_are_retained(start: Start, broker: Br
         "score": 0.93,
         "count": 2,
     }
-    pictures = [
-        message.payload for message in late.messages if message.topic == f"{PREFIX}/{CAMERA}/snapshot"
-    ]
+    pictures = [message.payload for message in late.messages if message.topic == SNAPSHOT]
     assert pictures == [b"\xff\xd8a picture"]
     sink.result(result())
     wait_until(lambda: '"OFF"' in (late.last(STATE) or ""))
