@@ -5,15 +5,16 @@ OUT ?= runs/first
 DIST ?= dist
 DATA ?= ../shared/datasets
 ARGS ?=
+ARCH ?= aarch64
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 SAMPLES := lightcam_edge/samples
 
-.PHONY: help run test lint types format wheel model clean
+.PHONY: help run test lint types format wheel bundle test-arm model clean
 
 help: ## Show the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 10
 
 run: $(VENV)/.runtime ## Draw a box on a sample photograph with the bundled model
 	@$(BIN)/lightcam-edge run $(SAMPLES)/bird.jpg --out $(OUT)
@@ -36,6 +37,13 @@ format: $(VENV)/.dev ## Put imports and layout in order
 wheel: $(VENV)/.dev ## Build the source archive, and the wheel from it, into dist/
 	@rm -rf $(DIST)
 	@$(BIN)/python -m build --outdir $(DIST) .
+
+bundle: ## Put all that a board without a network needs into dist/ (ARCH=aarch64 PYTHON=3.11)
+	@$(MAKE) --no-print-directory wheel PYTHON=python3
+	@$(BIN)/python deploy/bundle.py $(DIST)/*.whl --arch $(ARCH) --python $(PYTHON) --out $(DIST)
+
+test-arm: $(VENV)/.dev ## Install and run on emulated ARM boards, as root (ARGS=trixie-arm64 for one)
+	@deploy/proof/arm.sh $(BIN)/python $(ARGS)
 
 model: $(VENV)/.dev ## Rebuild the bundled models from the data sets in DATA
 	$(BIN)/python benchmarks/build_models.py --data-root $(DATA)
