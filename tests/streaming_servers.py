@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import hashlib
 import socket
 import subprocess
 import threading
@@ -9,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.request import parse_http_list, parse_keqv_list
 
 import cv2
 import numpy as np
@@ -18,6 +20,7 @@ import pytest
 UInt8 = npt.NDArray[np.uint8]
 SYSTEM_PYTHON = Path("/usr/bin/python3")  # the one that has Debian's GObject bindings
 BOUNDARY = "frame"
+BASIC, NONCE = 'Basic realm="camera"', "2f1d6c"
 
 
 def jpeg(pixels: UInt8, quality: int = 80) -> bytes:
@@ -34,11 +37,16 @@ def moving_square(index: int, size_hw: tuple[int, int] = (120, 160)) -> UInt8:
     return pixels
 
 
+def _md5(text: str) -> str:
+    return hashlib.md5(text.encode()).hexdigest()
+
+
 class MjpegServer:
     """Sends pictures to everyone who asks, until it is told otherwise.
 
-    Set `picture` (a JPEG for each index), `fps`, `login` (basic), `stalled` (answers, and sends
-    nothing) or `chunks_before` (sent once, before the next picture) at any time.
+    Set `picture` (a JPEG for each index), `fps`, `login` and whether it is `digest` or basic,
+    `stalled` (answers, and sends nothing), `one_picture` (ends after it) or `chunks_before` (sent
+    once, before the next picture) at any time.
 
     Args:
         picture: makes the JPEG of an index.
@@ -51,7 +59,9 @@ class MjpegServer:
         self.picture = picture
         self.fps = fps
         self.login: tuple[str, str] | None = None
+        self.digest = False
         self.stalled = False
+        self.one_picture = False
         self.content_type = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
         self.chunks_before: list[bytes] = []
         self.sent = 0
@@ -100,18 +110,29 @@ class MjpegServer:
     def _answer(self, request: BaseHTTPRequestHandler) -> None:
         self.requests += 1
         self._clients.append(request.connection)
-        if self.login is not None:
-            expected = "Basic " + base64.b64encode(":".join(self.login).encode()).decode()
-            if request.headers.get("Authorization") != expected:
-                request.send_response(401)
-                request.send_header("WWW-Authenticate", 'Basic realm="camera"')
-                request.end_headers()
-                return
+        if not self._lets_in(request.headers.get("Authorization", "")):
+            challenge = f'Digest realm="camera", nonce="{NONCE}", qop="auth"' if self.digest else BASIC
+            request.send_response(401)
+            request.send_header("WWW-Authenticate", challenge)
+            request.end_headers()
+            return
         request.send_response(200)
         request.send_header("Content-Type", self.content_type)
         request.end_headers()
         with contextlib.suppress(OSError):
             self._send(request)
+
+    def _lets_in(self, authorization: str) -> bool:
+        """Whether a login is right (RFC 7617, RFC 7616 with MD5)."""
+        if self.login is None:
+            return True
+        user, password = self.login
+        if not self.digest:
+            return authorization == "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+        told = parse_keqv_list(parse_http_list(authorization.partition(" ")[2]))
+        secret, request = _md5(f"{user}:camera:{password}"), _md5(f"GET:{told.get('uri')}")
+        proof = ":".join(str(told.get(name)) for name in ("nonce", "nc", "cnonce", "qop"))
+        return told.get("nonce") == NONCE and told.get("response") == _md5(f"{secret}:{proof}:{request}")
 
     def _send(self, request: BaseHTTPRequestHandler) -> None:
         server, due = self._server, time.monotonic()
@@ -123,6 +144,8 @@ class MjpegServer:
                 head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(content)}\r\n\r\n"
                 request.wfile.write(head.encode() + content + b"\r\n")
                 self.sent += 1
+                if self.one_picture:
+                    return
             due = max(due + 1 / self.fps, time.monotonic() - 1)
             time.sleep(max(due - time.monotonic(), 0))
 

@@ -158,8 +158,11 @@ def test_another_resolution_goes_on(server: MjpegServer) -> None:
         assert "lost" not in capture.states
 
 
-def test_a_login_is_used_and_never_told(server: MjpegServer, capfd: pytest.CaptureFixture[str]) -> None:
-    server.login = ("admin", f"{SECRET}@/")
+@pytest.mark.parametrize("digest", [False, True])
+def test_a_login_is_used_and_never_told(
+    server: MjpegServer, capfd: pytest.CaptureFixture[str], digest: bool
+) -> None:
+    server.login, server.digest = ("admin", f"{SECRET}@/"), digest
     right = server.url.replace("//", f"//admin:{SECRET}%40%2F@")
     with running(right) as capture:
         capture.take()
@@ -168,7 +171,7 @@ def test_a_login_is_used_and_never_told(server: MjpegServer, capfd: pytest.Captu
 
     said = capfd.readouterr()
     assert SECRET not in capture.reasons() + said.out + said.err
-    assert SECRET not in repr(vars(capture.thread.spec.__class__)) + repr(capture.thread.spec)
+    assert SECRET not in repr(capture.thread.spec)
 
 
 @pytest.mark.parametrize(
@@ -188,6 +191,15 @@ def test_an_answer_that_is_no_mjpeg_says_so(server: MjpegServer) -> None:
     server.content_type = "text/html"
     with running(server.url) as capture:
         assert "answers with text/html, not MJPEG: check the path" in capture.wait_for("lost").reason
+
+
+def test_a_camera_that_gives_one_picture_is_told_apart_from_a_stream(server: MjpegServer) -> None:
+    server.content_type, server.one_picture = "image/jpeg", True
+    with running(server.url) as capture:
+        assert capture.take().photo.image_hw == (120, 160)
+        lost = capture.wait_for("lost")
+
+    assert lost.reason.endswith("gives one picture, not a stream: give the camera's address for MJPEG")
 
 
 def test_pictures_are_turned_and_mirrored(server: MjpegServer) -> None:

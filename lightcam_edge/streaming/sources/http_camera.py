@@ -17,7 +17,14 @@ from lightcam_edge.streaming.sources.reading import CaptureError, Picture
 from lightcam_edge.streaming.sources.redaction import redact
 
 CHUNK = 1 << 16
-KINDS = ("multipart/", "image/jpeg", "video/x-motion-jpeg", "application/octet-stream")
+KINDS = (
+    "multipart/",
+    "image/jpeg",
+    "video/x-motion-jpeg",
+    "video/x-mjpeg",
+    "video/mjpeg",
+    "application/octet-stream",
+)
 
 
 class HttpCamera:
@@ -71,7 +78,7 @@ class HttpCamera:
             except (OSError, http.client.HTTPException, ValueError) as error:
                 raise CaptureError(f"{self._shown} is lost: {_cause(error)}") from None
             if not content:
-                raise CaptureError(f"{self._shown} ended the stream")
+                raise CaptureError(f"{self._shown} {_ending(self._answer)}")
             self._pictures.feed(content)
         return picture
 
@@ -153,8 +160,16 @@ def split_login(url: str) -> tuple[str, tuple[str, str] | None]:
     return bare, (unquote(parts.username), unquote(parts.password or ""))
 
 
+def _ending(answer: http.client.HTTPResponse) -> str:
+    if answer.headers.get_content_type() == "image/jpeg":
+        return "gives one picture, not a stream: give the camera's address for MJPEG"
+    return "ended the stream"
+
+
 def _cause(error: Exception) -> str:
     reason = getattr(error, "reason", error)
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted ({reason.verify_message}): set SSL_CERT_FILE to it"
     if isinstance(reason, TimeoutError):
         return "it does not answer in time"
     if isinstance(reason, socket.gaierror):

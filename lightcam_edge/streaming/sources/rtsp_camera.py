@@ -16,6 +16,7 @@ from lightcam_edge.streaming.sources.redaction import redact
 
 FFMPEG_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 RTSP_OPTIONS = "rtsp_transport;tcp|fflags;discardcorrupt"  # over UDP, lost packets smear the picture
+DECODERS = 2  # threads; FFmpeg holds a picture back for each after the first, and one alone may fall behind
 RTSP_PORT = 554
 PROBE_SECONDS = 2.0
 
@@ -42,8 +43,8 @@ class RtspCamera(OpenCvCamera):
             cv2.CAP_PROP_READ_TIMEOUT_MSEC: self._patience.stall_timeout,
         }
         parameters = [n for key, seconds in timeouts.items() for n in (key, math.ceil(seconds * 1000))]
-        if hasattr(cv2, "CAP_PROP_N_THREADS"):  # FFmpeg holds a picture back for each further thread
-            parameters += [cv2.CAP_PROP_N_THREADS, 1]
+        if hasattr(cv2, "CAP_PROP_N_THREADS"):
+            parameters += [cv2.CAP_PROP_N_THREADS, DECODERS]
         if not self.start(self._url, cv2.CAP_FFMPEG, parameters):
             raise CaptureError(why_no_stream(self._url))
 
