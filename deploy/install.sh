@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs lightcam-edge on a board, from a clone of the repository or from a bundle; --help says how.
-# For a dry run, ROOT may name another folder under which the system's own files are read.
+# For a dry run, ROOT may name another folder under which the system's own files are read, PYTHON another interpreter.
 set -euo pipefail
 export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive PYTHONDONTWRITEBYTECODE=1
 
@@ -11,15 +11,13 @@ readonly PACKAGES=$BASE/packages # every package that apt brought for us
 readonly CONFIG=/etc/$NAME
 readonly STATE=/var/lib/$NAME # made by systemd for the service
 readonly UNIT=$NAME.service
-readonly PYTHON=/usr/bin/python3
 readonly SHARE=/usr/local/share
-readonly RTSP_PACKAGES=(python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good
-    gstreamer1.0-plugins-ugly)
 ROOT=${ROOT:-}
+PYTHON=${PYTHON:-/usr/bin/python3}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-readonly ROOT here
+readonly ROOT PYTHON here
 
-bundle='' stream='' service='' dry_run='' uninstall=''
+bundle='' service='' dry_run='' uninstall=''
 
 usage() {
     cat <<TEXT
@@ -29,7 +27,6 @@ Puts lightcam-edge into $BASE, with a virtual environment and a user of its own,
 PATH, with its manual pages and completion for bash, zsh and fish. It may be repeated: then it installs anew, and
 a run that fails leaves what was there.
 
-  --with-stream   with what \`lightcam-edge stream\` needs for MQTT and RTSP
   --service       with the systemd service that streams; it is configured in $CONFIG
   --offline DIR   take every package from the bundle that was unpacked in DIR, and use no network;
                   an install.sh that lies in a bundle does so by itself
@@ -56,8 +53,7 @@ read_options() {
     [[ ! -d $here/wheels ]] || bundle=$here
     while (($#)); do
         case $1 in
-            --with-stream) stream=yes ;;
-            --service) service=yes stream=yes ;;
+            --service) service=yes ;;
             --offline)
                 [[ -d ${2:-}/wheels ]] || fail "--offline ${2:-}: no bundle lies there, make one with \`make bundle\`"
                 bundle=$(cd "$2" && pwd)
@@ -106,8 +102,6 @@ check_system() {
     esac
 }
 
-is_jetson() { [[ -e $ROOT/etc/nv_tegra_release ]]; }
-
 has_package() { [[ $(dpkg-query --show --showformat '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
 
 # Versions of modules that the system's own Python sees; nothing where it lacks them.
@@ -115,11 +109,11 @@ system_numpy() { "$PYTHON" -c 'import numpy; print(numpy.__version__)' 2>/dev/nu
 
 system_opencv() { "$PYTHON" -c 'import cv2; print(cv2.__version__)' 2>/dev/null || true; }
 
-# PyPI has no OpenCV for 32-bit ARM, and none that reads a Jetson's CSI camera.
-takes_system_opencv() { [[ $architecture == armhf ]] || { is_jetson && [[ $(system_opencv) ]]; }; }
+# PyPI has no OpenCV for 32-bit ARM, and none with GStreamer, which reads a Jetson's CSI camera: JetPack's does.
+takes_system_opencv() { [[ $architecture == armhf ]] || has_package libopencv-python; }
 
-# picamera2 and GObject's bindings are packages of the system only.
-sees_system_packages() { takes_system_opencv || [[ $stream ]] || has_package python3-picamera2; }
+# picamera2 comes from apt only.
+sees_system_packages() { takes_system_opencv || has_package python3-picamera2; }
 
 # Packages of the system
 
@@ -128,7 +122,6 @@ missing_packages() {
     [[ -x $PYTHON ]] || wanted+=(python3)
     [[ $bundle ]] || wanted+=(python3-pip-whl)
     [[ $architecture != armhf ]] || wanted+=(python3-numpy python3-opencv python3-pil)
-    [[ ! $stream ]] || wanted+=("${RTSP_PACKAGES[@]}")
     for package in "${wanted[@]}"; do
         has_package "$package" || echo "$package"
     done
@@ -223,12 +216,10 @@ pip_wheel() {
 }
 
 requirement() {
-    local extras=''
-    [[ ! $stream ]] || extras='[stream]'
     if [[ $bundle ]]; then
-        echo "$NAME$extras"
+        echo "${NAME}[stream]"
     elif [[ -f $here/../pyproject.toml ]]; then
-        echo "$(dirname "$here")$extras"
+        echo "$(dirname "$here")[stream]"
     else
         fail "$here lies neither in a clone of the repository nor in a bundle: there is nothing to install"
     fi
@@ -313,17 +304,15 @@ make_user() {
 systemd_runs() { [[ -d /run/systemd/system ]]; }
 
 install_service() {
-    local config
     put "$here/$UNIT" "/etc/systemd/system/$UNIT"
-    for config in "$here"/*.toml; do
-        [[ -e $CONFIG/$(basename "$config") ]] || put "$config" "$CONFIG/$(basename "$config")"
-    done
+    [[ -e $CONFIG/stream.toml ]] || put "$here/stream.toml" "$CONFIG/stream.toml"
     ! systemd_runs || run systemctl daemon-reload
-    echo "Name your cameras in $CONFIG, then: sudo systemctl enable --now $NAME"
+    echo "Name your cameras in $CONFIG/stream.toml, then: sudo systemctl enable --now $NAME"
 }
 
 remove_service() {
     ! systemd_runs || run systemctl disable --now --quiet $UNIT 2>/dev/null || true
+    run rm -f "/etc/systemd/system/multi-user.target.wants/$UNIT"
 }
 
 # All of it

@@ -4,6 +4,7 @@
 #   NETWORK=none   run it in a network namespace without interfaces
 #   ROOT=DIR       use the root in DIR, unpack one there if there is none, and leave it
 #   SHARE=DIR      let the command find DIR in /mnt/share
+#   BOARD=pi5      pass for another board than a Raspberry Pi 4, where the root is for ARM
 set -euo pipefail
 
 suite=$1 arch=$2
@@ -18,8 +19,10 @@ emulate() {
         exit 1
     }
     [[ -e /proc/sys/fs/binfmt_misc/status ]] || mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
-    update-binfmts --enable qemu-aarch64
-    update-binfmts --enable qemu-arm
+    local machine
+    for machine in qemu-aarch64 qemu-arm; do
+        [[ -e /proc/sys/fs/binfmt_misc/$machine ]] || update-binfmts --enable "$machine"
+    done
 }
 
 make_image() {
@@ -27,6 +30,17 @@ make_image() {
     mmdebstrap --quiet --variant=minbase --architectures="$arch" --format=tar "$suite" "$image.new" \
         "deb http://deb.debian.org/debian $suite main" >&2
     mv "$image.new" "$image"
+}
+
+# What the kernel of a Raspberry Pi says of its cores: LiteRT dies of an x86 one's words.
+cpu_of() {
+    local part=0xd08 more='' number
+    [[ $1 != pi5 ]] || part=0xd0b more=' asimddp asimdhp fphp atomics'
+    for number in 0 1; do
+        printf 'processor\t: %s\nBogoMIPS\t: 108.00\nFeatures\t: fp asimd neon vfpv4 crc32 cpuid%s\n' "$number" "$more"
+        printf 'CPU implementer\t: 0x41\nCPU architecture: 8\nCPU variant\t: 0x0\nCPU part\t: %s\n' "$part"
+        printf 'CPU revision\t: 3\n\n'
+    done
 }
 
 # In a mount namespace: neither this machine's name servers nor its certificates are left in the root.
@@ -39,13 +53,17 @@ enter() {
     mkdir "$root/mnt/repository" "$root/mnt/share"
     mount --bind "$repository" "$root/mnt/repository"
     [[ -z ${SHARE:-} ]] || mount --bind "$SHARE" "$root/mnt/share"
+    if [[ $arch == arm* ]]; then
+        cpu_of "${BOARD:-pi4}" >"$root/mnt/cpuinfo"
+        mount --bind "$root/mnt/cpuinfo" "$root/proc/cpuinfo"
+    fi
     for path in /etc/resolv.conf /etc/hosts; do
         [[ -e $root$path ]] || : >"$root$path"
         mount --bind "$path" "$root$path"
     done
     cp /etc/ssl/certs/ca-certificates.crt "$root/mnt/"
     exec chroot "$root" /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
-        LC_ALL=C.UTF-8 TERM=dumb PIP_CERT=/mnt/ca-certificates.crt PIP_DEFAULT_TIMEOUT=180 "$@"
+        LC_ALL=C.UTF-8 TERM=dumb QEMU_CPU="$cpu" PIP_CERT=/mnt/ca-certificates.crt PIP_DEFAULT_TIMEOUT=180 "$@"
 }
 
 [[ $arch == "$(dpkg --print-architecture)" ]] || emulate
@@ -59,6 +77,9 @@ mkdir -p "$ROOT"
 
 namespaces=(--mount)
 [[ ${NETWORK:-} != none ]] || namespaces+=(--net)
-export repository
-export -f enter
+cpu=cortex-a72
+[[ ${BOARD:-} != pi5 ]] || cpu=cortex-a76
+[[ $arch != armhf ]] || cpu=max # qemu has these as 64-bit ones only
+export repository arch cpu
+export -f enter cpu_of
 unshare "${namespaces[@]}" bash -euo pipefail -c 'enter "$@"' enter "$ROOT" "$@"
