@@ -11,7 +11,7 @@ from lightcam_edge.streaming.steadiness import Steadiness
 
 Float32 = npt.NDArray[np.float32]
 NOISE_RISES, NOISE_FALLS = 2.0, 0.2  # time constants, in seconds
-QUIET_SHARE = 1 / 3  # of `Steadiness.change`, up to which a change is taken for noise
+QUIET_SHARE = 0.2  # of `Steadiness.change`, up to which a change is taken for noise
 
 
 class FeatureAverage:

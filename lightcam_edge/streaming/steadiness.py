@@ -16,7 +16,7 @@ class Steadiness:
         average_seconds: time constant of the averaged map where nothing moves; 0 takes each
             frame's map as it is.
         change: how many times the camera's noise a cell of the map must change to follow at once;
-            up to a third of that it is averaged. Above 0.
+            up to a fifth of that it is averaged. Above 0.
         box_seconds: time constant of the smoothed box, which follows steady motion without lag; 0
             takes each box as it is.
         appear_seconds: an object seen for less is not shown.
@@ -38,7 +38,7 @@ class Steadiness:
 
     average_seconds: float = 0.3
     change: float = 5.0
-    box_seconds: float = 0.06
+    box_seconds: float = 0.08
     appear_seconds: float = 0.2
     appear_factor: float = 4.0
     hold_seconds: float = 0.4
