@@ -25,6 +25,7 @@ from lightcam_edge.streaming.sources.redaction import redact
         ),
         ("GET http://a:geheim@h1/x,http://b:geheim@h2/y", "GET http://***@h2/y"),
         ("rtsp://cam:8554/live", "rtsp://cam:8554/live"),
+        ("[ WARN:3@14.395] global cap.cpp:212 open", "[ WARN:3@14.395] global cap.cpp:212 open"),
         ("error: mail me@home", "error: mail me@home"),
         ("http://127.0.0.1:80/a.mjpg gave no picture", "http://127.0.0.1:80/a.mjpg gave no picture"),
     ],

@@ -7,8 +7,12 @@ import threading
 from collections.abc import Iterator
 
 HIDDEN = "***"
-# Up to the last @: passwords hold unescaped @ and / more often than paths hold @.
-_LOGIN = re.compile(r"""(?P<scheme>\b[A-Za-z][A-Za-z0-9+.-]*://)?[^\s"'<>/:@]*:(?!//)[^\s"'<>]*@""")
+# Up to the last @: passwords hold unescaped @ and / more often than paths hold @. OpenCV's log lines
+# begin with a thread and a time, as in WARN:3@14.395.
+_LOGIN = re.compile(
+    r"""(?P<scheme>\b[A-Za-z][A-Za-z0-9+.-]*://)?(?<![^\s"'<>/:@])(?!(?:WARN|ERROR|INFO|DEBUG|FATAL):\d+@\d)"""
+    r"""[^\s"'<>/:@]*:(?!//)[^\s"'<>]*@"""
+)
 _NAMELESS_LOGIN = re.compile(r"""(?P<scheme>\b[A-Za-z][A-Za-z0-9+.-]*://)[^\s"'<>]*@""")
 # Cameras take them in the query (user=…&pwd=…), and some in the path (user=…_password=…_channel=1).
 _PARAMETER = re.compile(
