@@ -1,9 +1,11 @@
 """Events and results, and patience, for the tests of those that listen to a stream."""
 
+import logging
 import time
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 
 from lightcam_edge.box import Box
 from lightcam_edge.geometry import Fit
@@ -20,6 +22,10 @@ def wait_until(happened: Callable[[], object]) -> None:
     while not happened():
         assert time.monotonic() < until, "it did not happen"
         time.sleep(0.01)
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 def track(number: int = 1, label: str = "bird", score: float = 0.93) -> Track:

@@ -1,5 +1,4 @@
 import json
-import logging
 import os
 import resource
 import signal
@@ -12,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from stream_messages import event, wait_until
+from stream_messages import event, wait_until, warnings
 
 from lightcam_edge.errors import UsageError
 from lightcam_edge.streaming.event_queue import EventQueue, QueueSettings, default_queue_folder
@@ -31,10 +30,6 @@ def a_queue(folder: Path | None, max_events: int = 1000, max_bytes: int = 10**7)
 
 def ids(queue: EventQueue, after: int = 0) -> list[str]:
     return [json.loads(queued.body)["id"] for queued in queue.oldest(after, 1000)]
-
-
-def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 def test_events_come_out_in_the_order_in_which_they_came(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 import hashlib
 import hmac
 import json
-import logging
 import socket
 import ssl
 import subprocess
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stream_messages import event, wait_until
+from stream_messages import event, wait_until, warnings
 
 from lightcam_edge.errors import UsageError
 from lightcam_edge.streaming.event_queue import QueueSettings
@@ -90,10 +89,6 @@ def start(receiver: Receiver, tmp_path: Path) -> Iterator[Start]:
     yield start
     for sink in sinks:
         sink.close()
-
-
-def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 def test_events_are_posted_in_order(start: Start, receiver: Receiver) -> None:
