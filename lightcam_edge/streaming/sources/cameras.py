@@ -58,9 +58,13 @@ def list_cameras(root: Path = Path("/")) -> list[FoundCamera]:
     Args:
         root: of the file system whose /sys, /dev and /proc tell.
     """
-    found = [camera for node in _nodes(root) if (camera := _ask(root, node)) is not None]
+    found = _video_devices(root)
     ribbons = [camera for camera in found if camera.driver in RIBBON_DRIVERS]
     return [camera for camera in found if camera.driver not in INNER_DRIVERS] + _ribbon_cameras(root, ribbons)
+
+
+def _video_devices(root: Path) -> list[FoundCamera]:
+    return [camera for node in _nodes(root) if (camera := _ask(root, node)) is not None]
 
 
 def _nodes(root: Path) -> list[str]:
@@ -138,6 +142,6 @@ def _libcamera_cameras() -> Iterator[FoundCamera]:
 
 
 def cameras_there(root: Path = Path("/")) -> str:
-    """What a message about a missing camera says of those that are there."""
-    sources = [camera.source for camera in list_cameras(root)]
+    """What a message about a missing USB camera says of those that are there."""
+    sources = [camera.source for camera in _video_devices(root) if camera.driver not in INNER_DRIVERS]
     return f"there are {', '.join(sources)}" if sources else "no camera is plugged in"

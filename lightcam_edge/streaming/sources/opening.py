@@ -46,7 +46,7 @@ def make_camera(spec: SourceSpec, options: CaptureOptions, patience: Patience) -
 
         return PipedMjpegCamera(options) if options.pixel_format is None else RawCamera(options)
     if spec.kind == "csi":
-        return _ribbon_camera(int(spec.address), options)
+        return _ribbon_camera(int(spec.address), options, patience)
     if spec.kind == "rtsp":
         from lightcam_edge.streaming.sources.rtsp_camera import RtspCamera
 
@@ -56,8 +56,8 @@ def make_camera(spec: SourceSpec, options: CaptureOptions, patience: Patience) -
     return UsbCamera(spec.address, options)
 
 
-def _ribbon_camera(number: int, options: CaptureOptions) -> Camera:
+def _ribbon_camera(number: int, options: CaptureOptions, patience: Patience) -> Camera:
     from lightcam_edge.streaming.sources.boards import is_jetson
     from lightcam_edge.streaming.sources.ribbon_camera import ArgusCamera, PiCamera
 
-    return ArgusCamera(number, options) if is_jetson() else PiCamera(number, options)
+    return ArgusCamera(number, options) if is_jetson() else PiCamera(number, options, patience)

@@ -1,5 +1,6 @@
 """Cameras on a ribbon cable (CSI): picamera2 on a Raspberry Pi, nvarguscamerasrc on a Jetson."""
 
+import concurrent.futures
 import importlib
 import time
 from typing import Any
@@ -18,6 +19,7 @@ from lightcam_edge.streaming.sources.boards import (
 )
 from lightcam_edge.streaming.sources.grammar import CaptureOptions
 from lightcam_edge.streaming.sources.opencv_camera import OpenCvCamera
+from lightcam_edge.streaming.sources.patience import Patience
 from lightcam_edge.streaming.sources.reading import CaptureError, Picture, Throttle
 
 SIZE_WH, FPS = (1280, 720), 30.0
@@ -71,11 +73,13 @@ class PiCamera:
     Args:
         number: of the camera.
         options: how pictures are wished for.
+        patience: how long it is waited for.
     """
 
-    def __init__(self, number: int, options: CaptureOptions) -> None:
+    def __init__(self, number: int, options: CaptureOptions, patience: Patience) -> None:
         self._number = number
         self._options = options
+        self._timeout = patience.stall_timeout
         self._throttle = Throttle(options.fps)
         self._camera: Any = None
 
@@ -110,13 +114,21 @@ class PiCamera:
     def read(self) -> Picture | None:
         """Wait for the next picture."""
         while True:
-            pixels = self._camera.capture_array("main")
+            pixels = self._capture()
             arrived_ns = time.monotonic_ns()
             if self._throttle.passes():
                 return Picture(photo_from_array(np.asarray(pixels, np.uint8), "rgb"), arrived_ns)
 
+    def _capture(self) -> Any:
+        try:
+            return self._camera.capture_array("main", wait=self._timeout)
+        except concurrent.futures.TimeoutError:
+            raise CaptureError(
+                f"csi://{self._number} gave no picture for {self._timeout:g} seconds: is its cable firmly in?"
+            ) from None
+
     def interrupt(self) -> None:
-        """The library waits without an end; whoever reads it is left behind."""
+        """The next picture, or the time-out, ends a call."""
 
     def close(self) -> None:
         """Stop it."""
