@@ -1,5 +1,8 @@
+import contextlib
 import itertools
+import shutil
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -7,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from streaming_capture import RunningCapture, running
-from streaming_servers import MjpegServer, jpeg, mjpeg_server, moving_square
+from streaming_servers import MjpegServer, free_port, jpeg, mjpeg_server, moving_square
 
 from lightcam_edge.errors import UsageError
 from lightcam_edge.streaming.sources.grammar import CaptureOptions, SourceSpec
@@ -200,6 +203,35 @@ def test_a_camera_that_gives_one_picture_is_told_apart_from_a_stream(server: Mjp
         lost = capture.wait_for("lost")
 
     assert lost.reason.endswith("gives one picture, not a stream: give the camera's address for MJPEG")
+
+
+@contextlib.contextmanager
+def ffmpeg_server(port: int) -> Iterator[None]:
+    """FFmpeg serving MJPEG to one who asks."""
+    if shutil.which("ffmpeg") is None:
+        pytest.skip("no ffmpeg: apt install ffmpeg")
+    picture = ("-re", "-f", "lavfi", "-i", "testsrc=size=160x120:rate=25")
+    server = ("-f", "mpjpeg", "-listen", "1", f"http://127.0.0.1:{port}/live.mjpg")
+    command = ["ffmpeg", "-v", "error", "-nostdin", *picture, *server]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        try:
+            yield
+        finally:
+            process.kill()
+
+
+def test_ffmpeg_as_a_camera_is_read_and_found_again() -> None:
+    port = free_port()
+    with running(f"http://127.0.0.1:{port}/live.mjpg") as capture:
+        with ffmpeg_server(port):
+            assert capture.take().photo.image_hw == (120, 160)
+        capture.wait(lambda: capture.states[-1] == "lost")
+        before = capture.thread.counts().captured
+        with ffmpeg_server(port):
+            capture.wait(lambda: capture.thread.counts().captured > before + 5)
+
+        assert capture.thread.counts().corrupt <= 1
+        assert capture.thread.counts().reconnections == 1
 
 
 def test_pictures_are_turned_and_mirrored(server: MjpegServer) -> None:
