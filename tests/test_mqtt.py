@@ -403,6 +403,32 @@ def test_a_broker_that_says_nothing_does_not_hold_up_the_end(
     assert b"run-0" in file.read_bytes() + b"".join(log.read_bytes() for log in file.parent.glob("*-wal"))
 
 
+@pytest.mark.parametrize(
+    "nonsense", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x20\x02\x00\x01", b"\x20\xff\xff\xff\xff"]
+)
+def test_what_is_no_broker_is_told_and_tried_again(
+    start: Start, caplog: pytest.LogCaptureFixture, nonsense: bytes
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"mqtt://127.0.0.1:{server.getsockname()[1]}"
+        start(url=url)
+        for _ in range(2):
+            peer, _ = server.accept()
+            with peer:
+                peer.recv(1000)
+                peer.sendall(nonsense)
+        wait_until(lambda: warnings(caplog))
+
+    assert warnings(caplog)[0].startswith(url)
+
+
+def test_a_name_that_no_host_can_have_is_told(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+    start(url="mqtt://a..b")
+    wait_until(lambda: warnings(caplog))
+
+    assert warnings(caplog)[0].startswith("cannot reach mqtt://a..b:1883: ")
+
+
 def test_nothing_is_told_thirty_times_a_second(start: Start, listener: Listener) -> None:
     sink = start()
     wait_until(lambda: listener.payloads(STATE))

@@ -234,6 +234,24 @@ def test_a_redirect_to_another_host_is_not_followed(
     other.stop()
 
 
+@pytest.mark.parametrize("location", ["http://[bad/", "http://127.0.0.1:port/", "//elsewhere", ""])
+def test_a_redirect_to_nonsense_is_told(
+    start: Start, receiver: Receiver, caplog: pytest.LogCaptureFixture, location: str
+) -> None:
+    receiver.answer, receiver.headers = 308, {"Location": location}
+    start().event(event(0))
+    wait_until(lambda: warnings(caplog))
+
+    assert " redirects " in warnings(caplog)[0]
+
+
+def test_a_name_that_no_host_can_have_is_told(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+    start("http://a..b/").event(event(0))
+    wait_until(lambda: warnings(caplog))
+
+    assert warnings(caplog)[0].startswith("cannot reach http://a..b: ")
+
+
 def test_what_is_no_web_server_is_told(start: Start, caplog: pytest.LogCaptureFixture) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         start(f"http://127.0.0.1:{server.getsockname()[1]}").event(event(0))

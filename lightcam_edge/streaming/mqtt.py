@@ -185,8 +185,9 @@ class MqttSink:
             if payload == BIRTH.encode():
                 self._retained.put_all_again()
             return
-        camera = topic.split("/")[-2]
-        if payload and camera not in map(topic_name, self._states):
+        camera = topic.rpartition("/")[0].rpartition("/")[2]
+        ours = topic == discovery_topic(prefix, self._settings.device_id, camera)
+        if ours and payload and camera not in map(topic_name, self._states):
             for gone in (topic, *self._topics.camera(camera).retained):
                 self._retained.put(gone, b"")
 

@@ -20,6 +20,7 @@ CONNECT_TIMEOUT_S = 10.0
 WITH_WILL = "Disconnect with will message"
 NO_REASON = "Unspecified error"  # what paho makes of a connection that ends without a word
 STEADY_S = 10.0
+WINDOW = 10  # messages on their way at most
 OVERHEAD = 1024  # bytes of a message beside its topic and payload, at most
 
 
@@ -79,6 +80,7 @@ class Connection:
         self.acknowledged: list[int] = []
         self.refused: list[tuple[int, str]] = []
         self.received: list[paho.MQTTMessage] = []
+        self.window = WINDOW
         self._settings = settings
         self._wake_up = wake_up
         self._welcome: ReasonCode | None = None
@@ -131,7 +133,12 @@ class Connection:
         Raises:
             BrokerError: if the connection is gone.
         """
-        self._exchange(timeout_s)
+        try:
+            self._exchange(timeout_s)
+        except Exception as error:  # paho raises whatever reading nonsense leads to
+            raise BrokerError(
+                f"{self._settings.address} does not speak MQTT: {type(error).__name__}"
+            ) from error
         if self._end is not None or self._client.socket() is None:
             raise BrokerError(f"{self._settings.address} {self._why_ended()}")
 
@@ -167,7 +174,7 @@ class Connection:
         settings = self._settings
         try:
             self._client.connect(settings.host, settings.port, settings.keepalive_s, clean_start=True)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # the latter from names that no host can have
             raise BrokerError(f"cannot reach {settings.address}: {_network_reason(error)}") from error
         try:
             self._await_welcome()
@@ -215,6 +222,7 @@ class Connection:
     ) -> None:
         self._welcome = reason
         self._opened_at = time.monotonic()
+        self.window = min(WINDOW, getattr(properties, "ReceiveMaximum", WINDOW))
         self._largest = getattr(properties, "MaximumPacketSize", 0)
 
     def _on_disconnect(
@@ -252,20 +260,20 @@ class Connection:
             return f"closed the connection: {reason}"
         if self.lasted:
             return "closed the connection"
-        return (
-            f"closed it at once: perhaps another client has the id {self._settings.client_id!r}"
-        )
+        return f"closed it at once: perhaps another client has the id {self._settings.client_id!r}"
 
 
 def _has_decrypted(connection: object) -> bool:
     return isinstance(connection, ssl.SSLSocket) and connection.pending() > 0
 
 
-def _network_reason(error: OSError) -> str:
+def _network_reason(error: OSError | UnicodeError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
         return f"TLS does not work: {error.reason or error}"
     if isinstance(error, TimeoutError):
         return "no answer"
+    if isinstance(error, UnicodeError):
+        return "no host has such a name"
     return error.strerror or str(error)

@@ -10,7 +10,6 @@ from lightcam_edge.streaming.mqtt_state import Retained
 from lightcam_edge.streaming.mqtt_topics import Topics
 
 LOG = logging.getLogger(__name__)
-WINDOW = 10  # messages on their way; below what brokers allow without asking
 LEAST_EXPIRY_S = 60
 
 
@@ -69,7 +68,7 @@ class Session:
             self._tell(self._topics_sent.pop(mid, ""), reason)
 
     def _room(self) -> int:
-        return WINDOW - len(self._events) - len(self._topics_sent)
+        return self._connection.window - len(self._events) - len(self._topics_sent)
 
     def _send_event(self, event: QueuedEvent) -> None:
         topic = self._topics.camera(event.camera).events

@@ -61,7 +61,7 @@ class Receiver:
         """
         url = self._settings.url
         for _ in range(MOST_REDIRECTS + 1):
-            response = self._exchange(urlsplit(url), body)
+            response = self._exchange(url, body)
             if response.status not in REDIRECTS:
                 return self._judge(response)
             url = self._redirected(url, response)
@@ -74,14 +74,15 @@ class Receiver:
             with suppress(OSError):
                 connection.sock.shutdown(socket.SHUT_RDWR)
 
-    def _exchange(self, parts: SplitResult, body: bytes) -> HTTPResponse:
+    def _exchange(self, url: str, body: bytes) -> HTTPResponse:
+        parts = urlsplit(url)
         self._connection = connection = self._connected(parts)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         try:
             connection.request("POST", target, body, self._headers(body))
             response = connection.getresponse()
             response.read(LARGEST_ANSWER)
-        except (OSError, HTTPException) as error:
+        except (OSError, HTTPException, UnicodeError) as error:  # the last from names that no host can have
             raise DeliveryError(f"cannot reach {self._settings.address}: {_reason(error)}") from error
         finally:
             connection.close()
@@ -106,10 +107,14 @@ class Receiver:
 
     def _redirected(self, url: str, response: HTTPResponse) -> str:
         """Where to go instead: never to another host, nor from TLS to plain text."""
-        target = urljoin(url, response.headers.get("Location", ""))
-        old, new = urlsplit(url), urlsplit(target)
+        old = urlsplit(url)
+        try:
+            target = urljoin(url, response.headers.get("Location", ""))
+            new = urlsplit(target)
+        except ValueError as error:
+            raise DeliveryError(f"{self._settings.address} redirects to nonsense") from error
         same = (new.scheme, new.netloc) == (old.scheme, old.netloc)
-        safer = (old.scheme, new.scheme) == ("http", "https") and new.hostname == old.hostname
+        safer = (old.scheme, new.scheme) == ("http", "https") and new.netloc == old.hostname
         if not (same or safer):
             raise DeliveryError(f"{self._settings.address} redirects to another host: give the address there")
         return target
@@ -132,11 +137,13 @@ def _retry_after_s(response: HTTPResponse) -> float:
     return min(float(seconds), LONGEST_RETRY_AFTER_S) if busy and seconds.isdecimal() else 0.0
 
 
-def _reason(error: OSError | HTTPException) -> str:
+def _reason(error: OSError | HTTPException | UnicodeError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted: {error.verify_message}"
     if isinstance(error, TimeoutError):
         return "no answer in time"
     if isinstance(error, OSError):
         return error.strerror or str(error)
+    if isinstance(error, UnicodeError):
+        return "no host has such a name"
     return f"it does not speak HTTP: {type(error).__name__}"
