@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+import lightcam_edge
 from lightcam_edge import Localizer
 from lightcam_edge.streaming.json_lines import result_record
 from lightcam_edge.streaming.messages import StreamResult
@@ -22,6 +23,7 @@ from lightcam_edge.streaming.sources.grammar import CaptureOptions, parse_source
 from lightcam_edge.streaming.steering import Steering
 from lightcam_edge.streaming.watched import CameraPlan
 
+SAMPLES = Path(lightcam_edge.__file__).parent / "samples"
 FPS = 10
 TOKEN = "correct horse battery staple"
 
@@ -71,7 +73,8 @@ class LivePage:
             with opener.open(request, timeout=20) as answer:
                 return Answer(answer.status, answer.headers, answer.read())
         except urllib.error.HTTPError as error:
-            return Answer(error.code, error.headers, error.read())
+            with error:
+                return Answer(error.code, error.headers, error.read())
 
 
 class _Staying(urllib.request.HTTPRedirectHandler):
@@ -83,15 +86,17 @@ def _named(headers: dict[str, str]) -> dict[str, str]:
     return {name.replace("_", "-"): value for name, value in headers.items()}
 
 
-def write_video(path: Path, picture: np.ndarray, thing: np.ndarray, seconds: float = 4) -> Path:
-    """A thing goes from left to right and back over a picture; both (h, w, 3) uint8 BGR."""
-    height, width = picture.shape[:2]
-    side = thing.shape[0]
+def write_video(path: Path, hw: tuple[int, int] = (240, 320), seconds: float = 4) -> Path:
+    """The sample bird goes from left to right and back over the sample landscape."""
+    height, width = hw
+    side = round(0.7 * height)
+    landscape, bird = (cv2.imread(str(SAMPLES / f"{name}.jpg")) for name in ("landscape", "bird"))
+    scene, thing = cv2.resize(landscape, (width, height)), cv2.resize(bird, (side, side))
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), FPS, (width, height))
     for number in range(round(seconds * FPS)):
         share = (1 - np.cos(2 * np.pi * number / (seconds * FPS))) / 2
-        frame = picture.copy()
         x, y = round(share * (width - side)), (height - side) // 2
+        frame = scene.copy()
         frame[y : y + side, x : x + side] = thing
         writer.write(frame)
     writer.release()
@@ -100,7 +105,7 @@ def write_video(path: Path, picture: np.ndarray, thing: np.ndarray, seconds: flo
 
 @contextmanager
 def live_page(
-    video: Path, model: str | Path, names: tuple[str, ...] = ("door",), **settings: Any
+    video: Path, model: str | Path = "lite", names: tuple[str, ...] = ("door",), **settings: Any
 ) -> Iterator[LivePage]:
     """Stream a video round and round, and serve the page on a free port."""
     capture = CaptureOptions(loop=True)

@@ -7,9 +7,9 @@ import re
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn
 
-from tornado.web import HTTPError, RequestHandler
+from tornado.web import Finish, RequestHandler
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from lightcam_edge.choices import METHODS
@@ -42,18 +42,19 @@ class Guarded(RequestHandler):
     def prepare(self) -> None:
         """Check the request before anything else looks at it."""
         if not self.gate.host_allowed(self.request.host):
-            raise HTTPError(421, reason="This page is served under the name localhost only")
+            self.refuse(421, "this page is served under the name localhost only")
         if self.request.method != "GET":
             self.check_origin_header()
         if not (self.public or self.known()):
-            self.turn_away()
+            self.set_header("WWW-Authenticate", "Bearer")
+            self.refuse(401, "log in, or send the token as a bearer")
 
     def check_origin_header(self) -> None:
         """Refuse what another site's page sends."""
         headers = self.request.headers
         address = f"{self.request.protocol}://{self.request.host}"
         if not self.gate.origin_allowed(headers.get("Origin"), headers.get("Sec-Fetch-Site"), address):
-            raise HTTPError(403, reason="Only the page itself may ask for this")
+            self.refuse(403, "only the page itself may ask for this")
 
     def known(self) -> bool:
         """Whether the visitor has shown the token, now or earlier."""
@@ -74,29 +75,22 @@ class Guarded(RequestHandler):
         """Refuse an address that has guessed too often."""
         if (pause := self.gate.pause(self.address)) > 0:
             self.set_header("Retry-After", str(math.ceil(pause)))
-            raise HTTPError(429, reason="Too many wrong tokens: wait a minute")
-
-    def turn_away(self) -> None:
-        """Answer a visitor without the token."""
-        self.set_header("WWW-Authenticate", "Bearer")
-        raise HTTPError(401, reason="Log in, or send the token as a bearer")
+            self.refuse(429, "too many wrong tokens: wait a minute")
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Tell what is wrong as JSON."""
-        # An HTTPError's reason takes the place of the status line's words: put those back.
-        told = self._reason
-        self.set_status(status_code)
-        self.answer({"error": told[:1].lower() + told[1:]})
+        """Tell what Tornado itself found wrong as JSON."""
+        self.answer({"error": self._reason.lower()})
 
     def answer(self, content: Mapping[str, Any]) -> None:
         """Answer with a JSON object."""
         self.set_header("Content-Type", JSON)
         self.finish(json.dumps(content, ensure_ascii=False))
 
-    def refuse(self, status: int, message: str) -> None:
-        """Answer with an error that the program tells in its own words."""
+    def refuse(self, status: int, message: str) -> NoReturn:
+        """Answer with an error; nothing after it is done."""
         self.set_status(status)
         self.answer({"error": message})
+        raise Finish
 
     def camera(self, name: str | None) -> str:
         """The camera of a name; the only one where none is given."""
@@ -104,19 +98,19 @@ class Guarded(RequestHandler):
         if name is None and len(cameras) == 1:
             return cameras[0]
         if name not in cameras:
-            raise HTTPError(404, reason="There is no such camera")
+            self.refuse(404, "there is no such camera")
         return name
 
     def asked(self, *keys: str) -> dict[str, Any]:
         """The JSON object of a POST, which may have these keys and no others."""
         if self.request.headers.get("Content-Type", "").partition(";")[0].strip() != JSON:
-            raise HTTPError(415, reason="Send a JSON object")
+            self.refuse(415, "send a JSON object")
         try:
             asked = json.loads(self.request.body)
-        except ValueError:
-            raise HTTPError(400, reason="This is not JSON") from None
+        except (ValueError, RecursionError):
+            self.refuse(400, "this is not JSON")
         if not isinstance(asked, dict) or set(asked) - set(keys):
-            raise HTTPError(400, reason=f"Send an object with {', '.join(keys)}")
+            self.refuse(400, f"send an object with {', '.join(keys)}")
         return asked
 
 
@@ -154,7 +148,6 @@ class LogIn(Guarded):
         cookie = self.gate.log_in(token if isinstance(token, str) else "", self.address)
         if cookie is None:
             self.refuse(401, "this is not the token")
-            return
         secure = self.request.protocol == "https"
         self.set_cookie(
             COOKIE, cookie, httponly=True, samesite="Strict", secure=secure, max_age=SESSION_SECONDS
@@ -214,7 +207,6 @@ class Snapshot(Guarded):
         content = await asyncio.to_thread(self.state.snapshot, camera, boxes != "0", heat == "1")
         if content is None:
             self.refuse(503, "there is no picture yet")
-            return
         name = re.sub(r"[^A-Za-z0-9_-]+", "-", camera).strip("-") or "camera"
         name += time.strftime("-%Y%m%d-%H%M%S.jpg")
         self.set_header("Content-Type", "image/jpeg")
@@ -237,7 +229,6 @@ class Settings(Guarded):
             self.state.adjust(camera, _threshold(asked.get("threshold")), _method(asked.get("method")))
         except UsageError as error:
             self.refuse(400, str(error))
-            return
         self.answer(self.state.settings_of(camera))
 
 
@@ -265,7 +256,6 @@ class SaveToCard(Guarded):
             await asyncio.to_thread(self.state.controls.save_to_card, camera)
         except LightcamError as error:
             self.refuse(409, str(error))
-            return
         self.answer({})
 
 
@@ -277,7 +267,7 @@ class Missing(Guarded):
     def prepare(self) -> None:
         """Say that there is nothing."""
         super().prepare()
-        raise HTTPError(404, reason="There is nothing here")
+        self.refuse(404, "there is nothing here")
 
 
 class Live(Guarded, WebSocketHandler):

@@ -24,7 +24,6 @@ from lightcam_edge.streaming.ports import Controls
 try:
     from tornado.httpserver import HTTPServer
     from tornado.iostream import IOStream
-    from tornado.netutil import bind_sockets
     from tornado.web import Application
 except ModuleNotFoundError as error:
     raise RuntimeMissingError("the live page needs tornado: pip install 'lightcam-edge[stream]'") from error
@@ -72,12 +71,12 @@ class Page:
         context = self._tls()
         host, port = self._settings.host, self._settings.port
         try:
-            sockets = bind_sockets(port, host)
+            listening = _listening(host, port)
         except OSError as error:
             raise LightcamError(f"cannot serve the page on {host}:{port}: {error.strerror}") from error
-        self._port = sockets[0].getsockname()[1]
+        self._port = listening.getsockname()[1]
         self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._serve(sockets, context)), name="page", daemon=True
+            target=lambda: asyncio.run(self._serve(listening, context)), name="page", daemon=True
         )
         self._thread.start()
         self._ready.wait()
@@ -94,7 +93,7 @@ class Page:
             raise LightcamError(f"cannot read the page's certificate {certificate}: {error}") from error
         return context
 
-    async def _serve(self, sockets: list[socket.socket], context: ssl.SSLContext | None) -> None:
+    async def _serve(self, listening: socket.socket, context: ssl.SSLContext | None) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         server = Server(
             self._application(),
@@ -105,7 +104,7 @@ class Page:
             body_timeout=self._settings.patience,
         )
         server.limit(self._settings.max_connections, self._settings.patience)
-        server.add_sockets(sockets)
+        server.add_socket(listening)
         ticking = asyncio.create_task(self._tick())
         self._ready.set()
         await self._stop.wait()
@@ -177,6 +176,15 @@ class Page:
         if self._thread is not None:
             self._in_loop(self._stop.set)
             self._thread.join(2 * STOP_S)
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A socket that listens; `::` takes IPv4 too."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    both = host == "::" and socket.has_dualstack_ipv6()
+    listening = socket.create_server((host, port), family=family, backlog=128, dualstack_ipv6=both)
+    listening.setblocking(False)
+    return listening
 
 
 class Server(HTTPServer):
