@@ -123,6 +123,17 @@ def test_frames_without_any_noise_stay_as_they_are(network: Network) -> None:
     assert averaged.features == pytest.approx(network.scene)
 
 
+def test_a_frame_that_is_not_a_number_does_not_stay(network: Network) -> None:
+    average = network.average()
+    for _ in range(5):
+        average.add(network.see(), FRAME)
+    average.add(network.see(np.full_like(network.scene, np.nan)), FRAME)
+
+    second = network.see()
+    assert average.add(second, FRAME) is second
+    assert np.isfinite(average.add(network.see(), FRAME).features).all()
+
+
 def test_outputs_given_are_left_as_they_are(network: Network) -> None:
     average = network.average()
     first, second = network.see(), network.see()

@@ -124,6 +124,18 @@ def test_a_pause_is_no_absence_but_a_long_loss_is(localizer: Localizer, bird: Ph
     assert again.id == 2
 
 
+def test_a_camera_with_a_picture_every_two_seconds_shows_its_objects(
+    localizer: Localizer, bird: Photo, grass: Photo
+) -> None:
+    player = Player(localizer)
+
+    shown = [[track.id for track in player.play(bird, after=2.0)[1]] for _ in range(5)]
+    left = [player.play(grass, after=2.0)[1] for _ in range(2)]
+
+    assert shown == [[], [1], [1], [1], [1]]
+    assert left == [(), ()]
+
+
 def test_another_resolution_starts_anew(localizer: Localizer, bird: Photo) -> None:
     player = Player(localizer)
     player.play(bird, 10)
@@ -155,6 +167,7 @@ def test_values_out_of_range_are_refused() -> None:
         {"average_seconds": -1.0},
         {"update_seconds": float("nan")},
         {"change": 0.0},
+        {"gap_seconds": 0.0},
         {"label_margin": 1.0},
         {"hold_seconds": 2.0, "absent_seconds": 1.0},
     ):

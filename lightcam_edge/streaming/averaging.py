@@ -50,19 +50,21 @@ class FeatureAverage:
         Returns:
             Averaged features, and the scores that the classifier gives them.
         """
-        off = not self._steadiness.average_seconds
         before = self._features
-        if before is None or before.shape != outputs.features.shape or off:
-            self._features = outputs.features
+        self._features = outputs.features
+        off = not self._steadiness.average_seconds
+        if off or before is None or before.shape != outputs.features.shape:
             return outputs
         difference = outputs.features - before
-        difference *= self._gain(difference, seconds)[..., None]
+        changes = np.abs(difference @ self._weights).max(axis=2)
+        if not np.isfinite(changes).all():  # it would stay in the average for good
+            return outputs
+        difference *= self._gain(changes, seconds)[..., None]
         self._features = before + difference
         return Outputs(region_scores(self._features, self._weights, self._bias), self._features)
 
-    def _gain(self, difference: Float32, seconds: float) -> Float32:
-        """The weight (h, w) of the new frame in each cell."""
-        changes = np.abs(difference @ self._weights).max(axis=2)
+    def _gain(self, changes: Float32, seconds: float) -> Float32:
+        """The weight (h, w) of the new frame in each cell, by how much it changed."""
         usual = float(np.median(changes))
         if self._noise is None:
             self._noise = usual

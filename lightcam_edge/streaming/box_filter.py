@@ -16,9 +16,9 @@ class BoxFilter:
     """Smooths each edge of a box by the line that fits its past best, the older the less weight.
 
     The critically damped g-h filter (E. Brookner, Tracking and Kalman Filtering
-    Made Easy, 1998, section 1.3 and table 1.3.1, with the growing memory of
-    section 1.3.3 at the start): it follows steady motion without lag. A box that
-    jumps is passed over once; where the next one jumps too, it starts anew.
+    Made Easy, 1998), whose memory grows at the start: it follows steady motion
+    without lag. A box that jumps is passed over once; where the next one jumps
+    too, it starts anew.
 
     Args:
         box: the first one.

@@ -28,7 +28,8 @@ class Steadiness:
             id. At least `hold_seconds`.
         label_margin: share by which the average of another label must be ahead before an object
             takes it, in [0, 1).
-        gap_seconds: after a longer time without a picture averages start anew.
+        gap_seconds: after a longer time without a picture averages start anew, and no more than this
+            counts as time in which an object was there or was not. Above 0.
         loss_seconds: after a longer time without a picture every object has gone.
         update_seconds: an object is told of again after so long, if it has changed.
 
@@ -53,8 +54,9 @@ class Steadiness:
             value = getattr(self, name)
             if not (isfinite(value) and value >= 0):
                 raise ValueError(f"{name} {value} is negative or not a number")
-        if not self.change:
-            raise ValueError("change 0 is not above 0")
+        for name in ("change", "gap_seconds"):
+            if not getattr(self, name):
+                raise ValueError(f"{name} 0 is not above 0")
         if self.label_margin >= 1:
             raise ValueError(f"label_margin {self.label_margin} is outside [0, 1)")
         if self.hold_seconds > self.absent_seconds:

@@ -55,7 +55,7 @@ class Steadier:
         return replace(self._told(found, averaged, tracks), latency_ms=stopwatch.total()), tracks
 
     def _elapsed(self, now_ns: int, fit: Fit) -> float:
-        """Seconds since the frame before, of which a pause counts as none; averages start anew after one."""
+        """Seconds since the frame before, a pause cut short: nobody knows what was there meanwhile."""
         seconds = 0.0 if self._last_ns is None else max(0.0, (now_ns - self._last_ns) / 1e9)
         resized = self._last_fit is not None and fit != self._last_fit
         self._last_ns, self._last_fit = now_ns, fit
@@ -63,8 +63,7 @@ class Steadier:
             self._tracker.clear()
         if resized or seconds > self._steadiness.gap_seconds:
             self._average.reset()
-            return 0.0
-        return seconds
+        return min(seconds, self._steadiness.gap_seconds)
 
     def _sure(self, found: Localization, detection: Detection) -> bool:
         """Whether a box's map is high enough for a new object."""
