@@ -1,11 +1,14 @@
 """`lightcam-edge stream` as it is called, with real servers at its other ends."""
 
+import array
+import fcntl
 import itertools
 import json
 import signal
 import socket
 import subprocess
 import sys
+import termios
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -147,6 +150,28 @@ def test_a_reader_that_goes_away_ends_it_quietly(tiny_model: Path, red_clip: Pat
         assert process.stderr.read() == ""
 
 
+def test_a_reader_that_does_not_read_keeps_no_file_from_being_closed(
+    tmp_path: Path, tiny_model: Path, red_clip: Path
+) -> None:
+    outputs = ("--json", "--loop", "--fps", "200", "--video", str(tmp_path / "seen.mp4"))
+    command = [*CALL, str(red_clip), "--model", str(tiny_model), *outputs]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        wait_until(lambda: any(tmp_path.glob(".*.seen.mp4")))
+        wait_until(lambda: unread_bytes(process.stdout) > 60_000)  # a pipe takes no more
+        process.terminate()
+
+        assert process.wait(PATIENCE_S) == 0
+    assert frames(tmp_path / "seen.mp4") > 0
+
+
+def unread_bytes(pipe: Any) -> int:
+    """How much waits in a pipe."""
+    waiting = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, waiting)
+    return waiting[0]
+
+
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_closes_files_so_that_they_play(
     tmp_path: Path, tiny_model: Path, how: signal.Signals
@@ -269,6 +294,7 @@ def test_a_configuration_that_makes_no_sense_is_told_line_by_line(tmp_path: Path
         (["0", "--mqtt", "http://broker"], "must begin with mqtt:// or mqtts://"),
         (["0", "--hold-seconds", "9"], "hold_seconds 9.0 is above absent_seconds 1.5"),
         (["0", "--loop"], "cannot begin again"),
+        (["-", "-"], "camera-1 and camera-2 read stdin: only one camera can"),
     ],
 )
 def test_wishes_that_make_no_sense_are_refused_before_anything_is_opened(

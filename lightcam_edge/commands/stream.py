@@ -118,11 +118,11 @@ def _stdout_descriptor() -> int:
 def _plan(wishes: "Wishes") -> "tuple[Localizer, Listeners, list[CameraPlan]]":
     """Check everything that is wished for, and load the model."""
     from lightcam_edge.streaming.listeners import Listeners
-    from lightcam_edge.streaming.planning import plan_camera
+    from lightcam_edge.streaming.planning import check_together, plan_camera
 
     listeners = Listeners.parse(wishes.of_stream)
-    for name in wishes.cameras:
-        plan_camera(wishes, name, localizer_options)  # before the model, which takes longer
+    # Before the model is loaded, which takes longer.
+    check_together([plan_camera(wishes, name, localizer_options) for name in wishes.cameras])
     localizer = _localizer(wishes.of_stream)
     enough_hw = None if listeners.want_pictures else localizer.input_hw
     plans = [plan_camera(wishes, name, localizer_options, enough_hw) for name in wishes.cameras]

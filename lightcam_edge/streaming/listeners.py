@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lightcam_edge.errors import LightcamError, UsageError
 from lightcam_edge.localizer import Localizer
-from lightcam_edge.streaming.console import event_line
+from lightcam_edge.streaming.console import CLEAR, event_line
 from lightcam_edge.streaming.event_queue import QueueSettings
 from lightcam_edge.streaming.json_lines import JsonLines, RotatingFile, result_record
 from lightcam_edge.streaming.messages import CameraStatus, Event, StreamResult
@@ -107,7 +107,7 @@ class Listeners:
         if self.values["as_json"]:
             patient, describe = pipeline.is_patient, describer(pipeline)
             return [JsonLines("stdout", stdout.write, self.values["lines"], describe, patient=patient)]
-        return [] if self.values["quiet"] else [EventLines(stdout.write)]
+        return [] if self.values["quiet"] else [EventLines(stdout.write, CLEAR if _share_a_line() else "")]
 
     def _open_connections(self, pipeline: Pipeline) -> list[Sink]:
         sinks: list[Sink] = []
@@ -128,9 +128,11 @@ class EventLines:
 
     Args:
         write: writes one line, in a thread of its own.
+        before: written in front of each.
     """
 
-    def __init__(self, write: Callable[[str], None]) -> None:
+    def __init__(self, write: Callable[[str], None], before: str = "") -> None:
+        self._before = before
         self._worker = Worker("stdout", write, 1000)
 
     def result(self, result: StreamResult) -> None:
@@ -139,7 +141,7 @@ class EventLines:
     def event(self, event: Event) -> None:
         """Print an object that came or went."""
         if event.kind != "update":
-            self._worker.give(event_line(event))
+            self._worker.give(self._before + event_line(event))
 
     def status(self, status: CameraStatus) -> None:
         """Nothing: states are told on stderr."""
@@ -147,6 +149,11 @@ class EventLines:
     def close(self) -> None:
         """Print what waits."""
         self._worker.close()
+
+
+def _share_a_line() -> bool:
+    """Whether events and the line that changes are on one terminal."""
+    return all(stream is not None and stream.isatty() for stream in (sys.stdout, sys.stderr))
 
 
 def describer(pipeline: Pipeline) -> Callable[[str], tuple[str, Localizer]]:

@@ -88,6 +88,19 @@ def named_sources(sources: Sequence[str], names: Sequence[str]) -> dict[str, str
     return dict(zip(names, sources, strict=True))
 
 
+def check_together(plans: Sequence[CameraPlan]) -> None:
+    """Refuse cameras that cannot be watched together.
+
+    Raises:
+        UsageError: if two of them read stdin.
+    """
+    readers = [plan.name for plan in plans if plan.spec.kind == "stdin"]
+    if len(readers) > 1:
+        raise UsageError(
+            f"{' and '.join(readers)} read stdin: only one camera can, give the others addresses"
+        )
+
+
 def plan_camera(
     wishes: Wishes, name: str, model_options: Callable[[Values], Options], enough_hw: Size = None
 ) -> CameraPlan:
