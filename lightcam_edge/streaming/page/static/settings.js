@@ -14,8 +14,6 @@ async function post(path, content) {
   return (await answer?.json().catch(() => null))?.error ?? "the stream does not answer";
 }
 
-const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}`;
-
 export class Settings {
   #timer = 0;
   #touched = -Infinity;
@@ -82,7 +80,7 @@ export class Settings {
     for (const camera of this.cameras()) {
       const error = await post(path, { camera, ...content });
       if (error) {
-        element("saved").textContent = `${sentence(error)}.`;
+        element("saved").textContent = `${error}.`;
         return false;
       }
     }
