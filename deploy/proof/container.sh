@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the image of a Dockerfile with buildah, on a root of Debian in place of the base image that it names, and
-# looks at a photograph in it, as root: container.sh SUITE ARCH DOCKERFILE
+# looks at photographs in it, as root: container.sh SUITE ARCH DOCKERFILE
+#   ADD=DIR   run DIR/prepare.sh in the base first
 set -euo pipefail
 
 suite=$1 arch=$2 dockerfile=$3
@@ -18,6 +19,10 @@ make_base() {
     "$here/in-root.sh" "$suite" "$arch" true
     container=$(quietly from --arch "$arch" scratch)
     quietly add --quiet "$container" "$cache/$suite-$arch.tar" /
+    # Debian's images keep nothing that apt has fetched.
+    printf '%s\n' 'APT::Clean-Installed "true"; Dir::Cache::pkgcache ""; Dir::Cache::srcpkgcache "";' \
+        'DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb"; };' >"$work/docker-clean"
+    quietly add --quiet "$container" "$work/docker-clean" /etc/apt/apt.conf.d/
     [[ -z ${ADD:-} ]] || quietly run --isolation chroot --volume "$ADD:/add:ro" "$container" sh /add/prepare.sh
     quietly config --cmd bash "$container"
     quietly commit --quiet --rm "$container" "$(sed -n 's/^FROM \([^ ]*\).*/\1/p' "$dockerfile" | head -1)"

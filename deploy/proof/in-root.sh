@@ -4,12 +4,13 @@
 #   NETWORK=none   run it in a network namespace without interfaces
 #   ROOT=DIR       use the root in DIR, unpack one there if there is none, and leave it
 #   SHARE=DIR      let the command find DIR in /mnt/share
+#   REPOSITORY=DIR another copy of it
 #   BOARD=pi5      pass for another board than a Raspberry Pi 4, where the root is for ARM
 set -euo pipefail
 
 suite=$1 arch=$2
 shift 2
-repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+repository=${REPOSITORY:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
 image=${XDG_CACHE_HOME:-$HOME/.cache}/lightcam-edge/$suite-$arch.tar
 readonly suite arch repository image
 
