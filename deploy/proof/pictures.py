@@ -1,4 +1,4 @@
-"""Make pictures to look at: pictures.py FOLDER. The samples, and PNGs made of them, since JPEG decoders differ."""
+"""Make pictures to look at: pictures.py FOLDER. The samples, and PNGs of them, since JPEG decoders differ."""
 
 import sys
 from pathlib import Path
