@@ -3,6 +3,7 @@
 Photographs are grey noise with a red blob (`fruit`), a blue one (`water`) or none (`background`).
 """
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,8 @@ def build(
 @pytest.fixture(scope="session")
 def small_keras(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The trained network's `.keras` file, alone in its folder."""
+    if find_spec("keras") is None:
+        pytest.skip("only the train extra brings Keras")
     rng = np.random.default_rng(0)
     targets = np.arange(192) % len(LABELS)
     images = np.stack([paint(int(target), rng) for target in targets])
