@@ -30,6 +30,7 @@ from lightcam_edge.benchmarking.board import read_board
 
 MB = 1 << 20
 WARM_UP_MINUTES = 5
+STOPPED_S = 5.0  # a longer time between samples is that of a machine or a process that was stopped
 OPTIONS = [
     *("--json", "--lines", "all", "--log-size", "1M", "--video-segment", "1m", "--video-keep", "2"),
     *("--snapshots-files", "50", "--serve", "0", "--threads", "1"),
@@ -72,17 +73,19 @@ def ask(page: str) -> dict[str, float]:
 
 
 def watch(process: "subprocess.Popen[bytes]", page: str, seconds: float) -> list[dict[str, float]]:
-    """A sample every second, with the page's figures every ten."""
+    """A sample every second, with the page's figures every ten; time while it was stopped does not count."""
     samples: list[dict[str, float]] = []
-    began = time.monotonic()
-    while (elapsed := time.monotonic() - began) < seconds and process.poll() is None:
-        sample = {"seconds": round(elapsed, 1), **memory(process.pid)}
+    running, before = 0.0, time.monotonic()
+    while running < seconds and process.poll() is None:
+        sample = {"seconds": round(running, 1), **memory(process.pid)}
         if len(samples) % 10 == 0:
             figures = ask(page)
             sample |= {name.partition("{")[0]: value for name, value in figures.items() if "_fps" in name}
             sample |= {name.partition("{")[0]: value for name, value in figures.items() if "_total" in name}
         samples.append(sample)
-        time.sleep(max(0.0, began + len(samples) - time.monotonic()))
+        time.sleep(1.0)
+        now = time.monotonic()
+        running, before = running + min(now - before, STOPPED_S), now
     return samples
 
 
@@ -91,7 +94,7 @@ def drift(samples: list[dict[str, float]], name: str, after_s: float) -> float:
     end = samples[-1]["seconds"]
     first = [one[name] for one in samples if after_s <= one["seconds"] < after_s + 60]
     last = [one[name] for one in samples if one["seconds"] >= end - 60]
-    return median(last) - median(first)
+    return median(last) - median(first or last)
 
 
 def stream(minutes: float, cut_s: float, model: str) -> tuple[list[dict[str, float]], int, list[str]]:
@@ -154,6 +157,8 @@ def draw(samples: list[dict[str, float]], path: Path, title: str) -> None:
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Without ending.")
 def main(minutes: float, cut_s: float, model: str, out: Path) -> None:
     samples, code, said = stream(minutes, cut_s, model)
+    if samples[-1]["seconds"] < minutes * 60 - 2 * STOPPED_S:
+        click.echo("\n".join([*said, f"ended too soon with exit code {code}"]), err=True)
     warm_up_s = min(WARM_UP_MINUTES * 60, minutes * 60 / 3)
     drifts = {name: round(drift(samples, name, warm_up_s), 2) for name in ("VmRSS", "RssAnon")}
     last = [one for one in samples if "processed_frames_total" in one][-1]
