@@ -1,6 +1,7 @@
 import json
 import os
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,19 @@ def test_states_are_told_whichever_lines_are_wished_for(
     told = [json.loads(line) for line in written]
     kinds = ["event" if "schema" in one else "state" if "state" in one else "result" for one in told]
     assert kinds == expected
+
+
+def test_the_sequence_of_events_grows_over_restarts(localizer: Localizer) -> None:
+    written: list[str] = []
+    for _ in range(2):
+        sink = JsonLines("lines", written.append, "events", lambda _: (SOURCE, localizer))
+        sink.event(event(1))
+        sink.event(event(2))
+        sink.close()
+        time.sleep(0.01)
+
+    sequences = [json.loads(line)["sequence"] for line in written]
+    assert sequences == sorted(set(sequences))
 
 
 def test_a_full_log_is_renamed_and_the_oldest_dropped(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import logging.handlers
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,7 @@ class JsonLines:
     ) -> None:
         self._lines = lines
         self._describe = describe
-        self._sequence = 0
+        self._sequence = int(time.time() * 1000)  # grows over restarts too, see docs/events.md
         self._worker = Worker(name, write, WAITING, finish, patient)
 
     @property
