@@ -173,6 +173,7 @@ export const allCameras = [
     stacked: false,
     unit: milliseconds,
     note: () => "",
-    series: (sample) => sample.cameras.map(([name, own]) => [name, own.latency_ms.total ?? 0]),
+    series: (sample) =>
+      sample.cameras.map(([name, own]) => [name, own.latency_ms.total]).filter(([, ms]) => ms !== undefined),
   },
 ];
