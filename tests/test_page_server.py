@@ -6,6 +6,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -331,6 +332,17 @@ def test_a_client_that_sends_its_body_slowly_is_cut_off(impatient: LivePage) -> 
         assert b"200 OK" not in client.recv(100)
 
 
+def test_a_client_that_reads_nothing_is_cut_off(impatient: LivePage) -> None:
+    request = b"GET /api/snapshot HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", impatient.port))
+        client.settimeout(20)
+        with pytest.raises(ConnectionError):
+            while True:  # until answers fill the buffers on the way, and requests do
+                client.sendall(50 * request)
+
+
 def test_connections_are_limited_and_room_is_made_again(video: Path) -> None:
     with live_page(video, max_connections=4) as live:
         clients = [socket.create_connection(("127.0.0.1", live.port), 20) for _ in range(5)]
@@ -419,6 +431,16 @@ def test_the_page_is_served_over_tls_and_its_cookie_stays_there(video: Path, tmp
             answer = client.recv(4000)
     assert answer.startswith(b"HTTP/1.1 200")
     assert b"Secure" in answer
+
+
+def test_a_missing_tornado_is_told_with_what_to_install() -> None:
+    program = "import sys; sys.modules['tornado'] = None; import lightcam_edge.streaming.page.server"
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+    assert done.stderr.splitlines()[-1].endswith(
+        "the live page needs tornado: pip install 'lightcam-edge[stream]'"
+    )
 
 
 def test_a_certificate_that_cannot_be_read_is_told_of(live: LivePage, tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 // The activation map over the picture: colours, and the line around what counts.
 
 const FINENESS = 10; // samples a map cell along each side
-const OPAQUE = 0.6; // of the peak, as in the pictures that the program writes
 
 /** Bilinear samples of a map, cell centres aligned as image resizing does, values in [0, 1]. */
 export function sampled(levels, [rows, columns]) {
@@ -39,7 +38,7 @@ export function painted(canvas, { values, height, width }, palette, strength) {
     image.data[4 * at] = palette[colour];
     image.data[4 * at + 1] = palette[colour + 1];
     image.data[4 * at + 2] = palette[colour + 2];
-    image.data[4 * at + 3] = 255 * Math.min(1, (strength / OPAQUE) * OPAQUE * Math.sqrt(values[at]));
+    image.data[4 * at + 3] = 255 * strength * Math.sqrt(values[at]);
   }
   canvas.getContext("2d").putImageData(image, 0, 0);
 }
