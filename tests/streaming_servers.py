@@ -4,6 +4,7 @@ import base64
 import contextlib
 import hashlib
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -67,6 +68,7 @@ class MjpegServer:
         self.sent = 0
         self.requests = 0
         self._clients: list[socket.socket] = []
+        self._scheme = "http"
         self._server: ThreadingHTTPServer | None = None
         self.port = 0
         self.start()
@@ -74,7 +76,7 @@ class MjpegServer:
     @property
     def url(self) -> str:
         """Where the stream is, without user name and password."""
-        return f"http://127.0.0.1:{self.port}/stream.mjpg"
+        return f"{self._scheme}://127.0.0.1:{self.port}/stream.mjpg"
 
     def start(self) -> None:
         """Listen; on the same port as before, after `stop`."""
@@ -92,6 +94,14 @@ class MjpegServer:
         self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
+    def encrypt(self, certificate: Path) -> None:
+        """Speak TLS from now on, until `stop`, with a certificate and its key."""
+        assert self._server is not None
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self._scheme = "https"
+
     def stop(self) -> None:
         """Cut everyone off, and refuse connections."""
         if self._server is not None:
@@ -102,10 +112,9 @@ class MjpegServer:
 
     def cut(self) -> None:
         """Cut everyone off; they may come again."""
-        for client in self._clients:
+        while self._clients:
             with contextlib.suppress(OSError):
-                client.shutdown(socket.SHUT_RDWR)
-        self._clients.clear()
+                self._clients.pop().shutdown(socket.SHUT_RDWR)
 
     def _answer(self, request: BaseHTTPRequestHandler) -> None:
         self.requests += 1

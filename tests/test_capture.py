@@ -6,6 +6,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -203,6 +204,38 @@ def test_a_camera_that_gives_one_picture_is_told_apart_from_a_stream(server: Mjp
         lost = capture.wait_for("lost")
 
     assert lost.reason.endswith("gives one picture, not a stream: give the camera's address for MJPEG")
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A certificate for 127.0.0.1, with its key, that nobody vouches for."""
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl: apt install openssl")
+    both = tmp_path / "camera.pem"
+    made = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=camera")
+    named = (
+        "-addext",
+        "subjectAltName=IP:127.0.0.1",
+        "-keyout",
+        str(both),
+        "-out",
+        str(tmp_path / "certificate"),
+    )
+    subprocess.run([*made, *named], check=True, capture_output=True)
+    both.write_text(both.read_text() + (tmp_path / "certificate").read_text())
+    return both
+
+
+def test_a_camera_with_a_certificate_of_its_own_is_read_once_it_is_trusted(
+    server: MjpegServer, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.encrypt(certificate)
+    with running(server.url) as capture:
+        assert "its certificate is not trusted (self" in capture.wait_for("lost").reason
+        assert capture.told[-1].reason.endswith("set SSL_CERT_FILE to it")
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with running(server.url) as capture:
+        assert capture.take().photo.image_hw == (120, 160)
 
 
 @contextlib.contextmanager

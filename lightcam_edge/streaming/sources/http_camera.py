@@ -7,6 +7,7 @@ import ssl
 import threading
 import urllib.error
 import urllib.request
+from functools import partial
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -59,7 +60,7 @@ class HttpCamera:
             raise CaptureError(f"{self._shown} answers with {kind}, not MJPEG: check the path")
 
     def _handlers(self) -> list[urllib.request.BaseHandler]:
-        handlers = self._sockets.handlers()
+        handlers: list[urllib.request.BaseHandler] = [_Handler(self._sockets), _SecureHandler(self._sockets)]
         if self._login is not None:
             passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
             passwords.add_password(None, self._url, *self._login)
@@ -112,30 +113,6 @@ class _Sockets:
         self._lock = threading.Lock()
         self._shut = False
 
-    def handlers(self) -> list[urllib.request.BaseHandler]:
-        """What makes urllib tell its sockets."""
-        sockets = self
-
-        class Plain(http.client.HTTPConnection):
-            def connect(self) -> None:
-                super().connect()
-                sockets.add(self.sock)
-
-        class Secure(http.client.HTTPSConnection):
-            def connect(self) -> None:
-                super().connect()
-                sockets.add(self.sock)
-
-        class PlainHandler(urllib.request.HTTPHandler):
-            def http_open(self, req: urllib.request.Request) -> Any:
-                return self.do_open(Plain, req)
-
-        class SecureHandler(urllib.request.HTTPSHandler):
-            def https_open(self, req: urllib.request.Request) -> Any:
-                return self.do_open(Secure, req, context=ssl.create_default_context())
-
-        return [PlainHandler(), SecureHandler()]
-
     def add(self, opened: socket.socket) -> None:
         with self._lock:
             self._open.append(opened)
@@ -149,6 +126,44 @@ class _Sockets:
             for opened in self._open:
                 with contextlib.suppress(OSError):  # closed already
                     opened.shutdown(socket.SHUT_RDWR)
+
+
+class _Connection(http.client.HTTPConnection):
+    """Tells its socket."""
+
+    def __init__(self, *arguments: Any, sockets: _Sockets, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._sockets = sockets
+
+    def connect(self) -> None:
+        super().connect()
+        self._sockets.add(self.sock)
+
+
+class _SecureConnection(_Connection, http.client.HTTPSConnection):
+    """Tells its socket, and encrypts."""
+
+
+class _Handler(urllib.request.HTTPHandler):
+    """Opens connections that tell their sockets."""
+
+    def __init__(self, sockets: _Sockets) -> None:
+        super().__init__()
+        self._sockets = sockets
+
+    def http_open(self, req: urllib.request.Request) -> Any:
+        return self.do_open(partial(_Connection, sockets=self._sockets), req)
+
+
+class _SecureHandler(urllib.request.HTTPSHandler):
+    """Opens encrypted connections that tell their sockets."""
+
+    def __init__(self, sockets: _Sockets) -> None:
+        super().__init__()
+        self._sockets = sockets
+
+    def https_open(self, req: urllib.request.Request) -> Any:
+        return self.do_open(partial(_SecureConnection, sockets=self._sockets), req)
 
 
 def split_login(url: str) -> tuple[str, tuple[str, str] | None]:
