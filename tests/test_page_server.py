@@ -339,8 +339,12 @@ def test_a_client_that_reads_nothing_is_cut_off(impatient: LivePage) -> None:
         client.connect(("127.0.0.1", impatient.port))
         client.settimeout(20)
         with pytest.raises(ConnectionError):
-            while True:  # until answers fill the buffers on the way, and requests do
-                client.sendall(50 * request)
+            _ask_on(client, request)
+
+
+def _ask_on(client: socket.socket, request: bytes) -> None:
+    while True:  # until answers fill the buffers on the way, and then requests do
+        client.sendall(50 * request)
 
 
 def test_connections_are_limited_and_room_is_made_again(video: Path) -> None:
