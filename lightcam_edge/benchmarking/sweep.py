@@ -133,7 +133,7 @@ def benchmark(
         "schema_version": SCHEMA_VERSION,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "command": list(command),
-        "software": _software(),
+        "software": software_versions(),
         "board": asdict(board),
         "warnings": [*board_warnings(board, before, read_state()), *_model_warnings(entries)],
         "state_before": asdict(before),
@@ -269,7 +269,7 @@ def generated_frame(frame_wh: tuple[int, int]) -> UInt8:
     return np.asarray(cv2.resize(pixels, frame_wh, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _software() -> Values:
+def software_versions() -> Values:
     installed = {dist.metadata["Name"].lower(): dist.version for dist in metadata.distributions()}
     libraries = {name: installed[name] for name in LIBRARIES if name in installed}
     return {"lightcam_edge": __version__, "python": python_version(), "libraries": libraries}
