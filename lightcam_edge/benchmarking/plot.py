@@ -1,6 +1,6 @@
 """Plots of a benchmark: what each stage takes, and latency against accuracy."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from math import ceil, floor, log10
 from pathlib import Path
@@ -73,7 +73,8 @@ def stage_bars(benchmark: Values) -> Drawing:
     longest = max(sum(median for _, median in _medians(one)) for one in results)
     scale = (right - left) / longest
     title = "Median of each stage and, beside the bar, of all together, in ms"
-    shapes: list[Shape] = [Text(MARGIN, 16, title), *_legend(left, 44)]
+    stages = dict(median for one in results for median in _medians(one))
+    shapes: list[Shape] = [Text(MARGIN, 16, title), *_legend(stages, left, 44)]
     bottom = 66 + ROW * len(results)
     shapes += _vertical_grid(left, scale, longest, 60, bottom)
     for number, one in enumerate(results):
@@ -92,10 +93,10 @@ def _medians(result: Values) -> list[tuple[str, float]]:
     return [(stage, stages[stage]["p50"]) for stage in STAGE_COLOURS if stage in stages]
 
 
-def _legend(x: float, y: float) -> list[Shape]:
+def _legend(stages: Iterable[str], x: float, y: float) -> list[Shape]:
     shapes: list[Shape] = []
-    for stage, colour in STAGE_COLOURS.items():
-        shapes += [Rect(x, y - 6, 12, 12, colour), Text(x + 18, y, stage)]
+    for stage in stages:
+        shapes += [Rect(x, y - 6, 12, 12, STAGE_COLOURS[stage]), Text(x + 18, y, stage)]
         x += 40 + canvas.text_width(stage)
     return shapes
 
