@@ -270,6 +270,7 @@ def generated_frame(frame_wh: tuple[int, int]) -> UInt8:
 
 
 def software_versions() -> Values:
+    """Versions of this package, of Python and of the libraries that a measurement rests on."""
     installed = {dist.metadata["Name"].lower(): dist.version for dist in metadata.distributions()}
     libraries = {name: installed[name] for name in LIBRARIES if name in installed}
     return {"lightcam_edge": __version__, "python": python_version(), "libraries": libraries}
