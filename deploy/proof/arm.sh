@@ -24,11 +24,13 @@ prepare() {
 }
 
 prove() {
-    local target=$1 failed=0
+    local target=$1 failed=0 steps=1
+    # The kernels of tflite-runtime round otherwise than LiteRT's, on x86 as well.
+    [[ $target != *-armhf ]] || steps=32
     REPOSITORY=$work/repository SHARE=$work/share "$here/in-root.sh" "${target%-*}" "${target#*-}" /mnt/repository/deploy/proof/board.sh "$target" ||
         failed=1
-    echo "\$ compare.py x86.npz $target.npz"
-    "$python" "$here/compare.py" "$work/share/x86.npz" "$work/share/$target.npz" || failed=1
+    echo "\$ compare.py x86.npz $target.npz $steps"
+    "$python" "$here/compare.py" "$work/share/x86.npz" "$work/share/$target.npz" "$steps" || failed=1
     return $failed
 }
 

@@ -1,9 +1,9 @@
-"""Compare what two machines saw, picture by picture: compare.py REFERENCE.npz OTHER.npz.
+"""Compare what two machines saw, picture by picture: compare.py REFERENCE.npz OTHER.npz [STEPS].
 
 Input pixels are told in grey levels. From the same pixels, features are told in steps of their int8
 quantization, scores in 256ths, which is the step of a softmax's, corners of boxes in pixels of the model's
 input. From the file, the same of scores and corners, which shows what a grey level does. Exits with 1 where a
-class differs, the input by more than a grey level, or what comes of the same input by more than a step.
+class differs, the input by more than a grey level, or what comes of the same input by more than STEPS (1).
 """
 
 import sys
@@ -34,9 +34,8 @@ class Difference:
     file_scores: float
     file_box: float
 
-    @property
-    def small(self) -> bool:
-        same_input = max(self.features, self.scores, self.box) <= 1
+    def within(self, steps: float) -> bool:
+        same_input = max(self.features, self.scores, self.box) <= steps
         return self.same_class and self.input_max <= 1 and same_input
 
 
@@ -94,7 +93,8 @@ def by_model(seen: dict[str, Seen]) -> dict[str, npt.NDArray[Any]]:
 
 
 def main() -> None:
-    reference, others = map(read, sys.argv[1:])
+    reference, others = map(read, sys.argv[1:3])
+    allowed = float(sys.argv[3]) if sys.argv[3:] else 1.0
     assert reference.keys() == others.keys()
     print(HEADER)
     steps = {model: feature_step(features) for model, features in by_model(reference).items()}
@@ -107,10 +107,10 @@ def main() -> None:
         print(
             f"{model:10} {picture:24} {label!s:11} {apart.input_max:3} {apart.input_share:5.0%}"
             f" {apart.features:9.2f} {apart.scores:6.2f} {apart.box:4.1f} {apart.file_scores:11.2f}"
-            f" {apart.file_box:4.1f}{'' if apart.small else '  differs'}"
+            f" {apart.file_box:4.1f}{'' if apart.within(1) else '  differs'}"
         )
-    print(f"{sum(one.small for one in found)} of {len(found)} are the same within a step")
-    sys.exit(not all(one.small for one in found))
+    print(f"{sum(one.within(1) for one in found)} of {len(found)} are the same within a step")
+    sys.exit(not all(one.within(allowed) for one in found))
 
 
 if __name__ == "__main__":
