@@ -109,7 +109,8 @@ def visiting(browser: Browser) -> Iterator[Visiting]:
     yield visit
     for one in visits:
         one.page.context.close()
-        assert one.complaints == []
+        # A page may outlive its server here, and Chromium tells of that.
+        assert [told for told in one.complaints if "ERR_CONNECTION_REFUSED" not in told] == []
 
 
 def background(page: Page) -> str:
@@ -368,8 +369,6 @@ def test_a_page_whose_stream_stops_says_so_and_comes_back_with_it(visiting: Visi
 
     with live_page(video, port=port):
         expect(page.locator("#state")).to_contain_text("live")
-    # What Chromium itself says of a server that is not there.
-    visit.complaints = [told for told in visit.complaints if "ERR_CONNECTION_REFUSED" not in told]
 
 
 def test_a_visitor_logs_in_with_the_token_and_stays_so(visiting: Visiting, video: Path) -> None:
@@ -389,5 +388,5 @@ def test_a_visitor_logs_in_with_the_token_and_stays_so(visiting: Visiting, video
         assert page.evaluate("document.cookie") == ""
         page.goto(live.url("/login"))
         page.wait_for_selector("canvas[data-frame]")
-    # What Chromium itself says of an answer with 401, and of the server's end.
-    visit.complaints = [told for told in visit.complaints if "401" not in told and "ERR_CONN" not in told]
+    # What Chromium itself says of an answer with 401.
+    visit.complaints = [told for told in visit.complaints if "401" not in told]
