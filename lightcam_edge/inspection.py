@@ -1,6 +1,5 @@
 """What a model file holds: tensors, operators, costs, and whether its parts belong together."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lightcam_edge.card import ModelCard
+from lightcam_edge.digest import sha256
 from lightcam_edge.interpreter import SIGNATURE, Interpreter, load_backend
 from lightcam_edge.localizer import Network
 from lightcam_edge.model_file import probe, read_model
@@ -169,8 +169,8 @@ def inspect_model(name: str | Path) -> Inspection:
     return Inspection(
         model.path,
         len(content),
-        hashlib.sha256(model.flatbuffer).hexdigest(),
-        hashlib.sha256(content).hexdigest(),
+        sha256(model.flatbuffer),
+        sha256(content),
         model.card,
         graph,
         check_self(interpreter, generated_images(interpreter.input_hw), graph),

@@ -1,6 +1,5 @@
 """The model file: a TFLite flatbuffer with labels and the model card in a zip behind it."""
 
-import hashlib
 import io
 import os
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from lightcam_edge.card import ModelCard, card_from_json
 from lightcam_edge.catalogue import bundled_models
+from lightcam_edge.digest import sha256
 from lightcam_edge.errors import ModelFileError
 
 CARD_NAME = "lightcam.json"
@@ -86,7 +86,7 @@ def read_model(name: str | Path) -> ModelFile:
             ) from error
         return ModelFile(path, content, None)
     flatbuffer = content[:end]
-    if hashlib.sha256(flatbuffer).hexdigest() != card.sha256:
+    if sha256(flatbuffer) != card.sha256:
         raise ModelFileError(f"{path} is damaged: its SHA-256 is not its card's; copy or convert it again")
     return ModelFile(path, flatbuffer, card)
 
@@ -161,7 +161,7 @@ def seal(flatbuffer: bytes, card: ModelCard) -> bytes:
     Returns:
         The bytes of a model file.
     """
-    sealed = replace(card, sha256=hashlib.sha256(flatbuffer).hexdigest())
+    sealed = replace(card, sha256=sha256(flatbuffer))
     file = io.BytesIO(flatbuffer)
     with zipfile.ZipFile(file, "a", zipfile.ZIP_STORED) as archive:
         for name, text in (
