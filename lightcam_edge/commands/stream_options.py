@@ -21,7 +21,7 @@ from lightcam_edge.streaming.steadiness import Steadiness
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 COUNT = click.IntRange(0)
-SECONDS = click.FloatRange(0)
+ABOVE_ZERO = ("change", "gap_seconds")
 UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
 
 
@@ -75,7 +75,7 @@ CAPTURE = (
 )
 STEADINESS_HELP = {
     "average_seconds": "Average the map over so long where nothing moves.",
-    "change": "Share of the map's peak; what changes as much is followed at once.",
+    "change": "How many times the camera's noise a cell changes by that is followed at once.",
     "box_seconds": "Smooth boxes over so long.",
     "appear_seconds": "Show no object that was seen for less.",
     "appear_factor": "A new object's map must reach --presence so many times.",
@@ -89,7 +89,7 @@ STEADINESS_HELP = {
 STEADINESS = tuple(
     click.option(
         f"--{field.name.replace('_', '-')}",
-        type=SECONDS,
+        type=click.FloatRange(0, min_open=field.name in ABOVE_ZERO),
         default=field.default,
         show_default=True,
         help=STEADINESS_HELP.get(field.name, "See docs/stream.md."),
