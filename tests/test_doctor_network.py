@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from mosquitto import Broker, free_port
+from mosquitto import Broker
 from patients import CALL, PYTHON
-from streaming_servers import mjpeg_server, need_rtsp_server, rtsp_server
+from streaming_servers import free_port, mjpeg_server, need_rtsp_server, rtsp_server
 
 from lightcam_edge.doctor.finding import Finding
 from lightcam_edge.doctor.network import check_network
