@@ -1,11 +1,10 @@
 """A stream's figures in Prometheus's text format, version 0.0.4."""
 
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import get_args
 
+from lightcam_edge.benchmarking.memory import read_resident
 from lightcam_edge.streaming.messages import CameraFigures, State
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -35,7 +34,7 @@ def metrics_text(cameras: Mapping[str, CameraFigures], viewers: int) -> str:
     """
     blocks = [*_rates(cameras), *_counts(cameras), *_times(cameras)]
     blocks.append(_block("page_viewers", "gauge", "Open live pages.", [Sample(viewers, {})]))
-    resident = _resident_bytes()
+    resident = read_resident().now
     text = "Resident memory size in bytes."
     blocks.append(_block("process_resident_memory_bytes", "gauge", text, [Sample(resident, {})]))
     return "".join(blocks)
@@ -124,12 +123,3 @@ def _labels(labels: Mapping[str, str]) -> str:
 
 def _escaped(value: str) -> str:
     return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
-
-
-def _resident_bytes() -> int:
-    """Resident memory of this process; 0 where the kernel does not tell."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except (OSError, ValueError, IndexError):
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE")
