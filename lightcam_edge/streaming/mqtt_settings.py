@@ -1,6 +1,5 @@
 """How to reach an MQTT broker, and as whom."""
 
-import hashlib
 import os
 import socket
 import ssl
@@ -8,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lightcam_edge.digest import short_digest
 from lightcam_edge.errors import UsageError
 from lightcam_edge.streaming.credentials import Credentials, read_credentials, split_address
 from lightcam_edge.streaming.mqtt_topics import check_prefix, topic_name
@@ -99,7 +99,7 @@ class MqttSettings:
         prefix = check_prefix(
             prefix or f"lightcam-edge/{topic_name(socket.gethostname())}", "the topic prefix"
         )
-        device_id = f"lightcam-{_digest(_machine() + prefix)}"
+        device_id = f"lightcam-{short_digest(_machine() + prefix)}"
         return cls(
             host=str(parts.hostname),
             port=parts.port or PORTS[parts.scheme],
@@ -121,7 +121,7 @@ class MqttSettings:
     @property
     def queue_file(self) -> str:
         """Name of the file in which this broker's events wait."""
-        return f"mqtt-{_digest(f'{self.host} {self.port} {self.prefix}')}"
+        return f"mqtt-{short_digest(f'{self.host} {self.port} {self.prefix}')}"
 
 
 def _machine() -> str:
@@ -130,7 +130,3 @@ def _machine() -> str:
         return MACHINE_ID.read_text(encoding="ascii").strip() or socket.gethostname()
     except OSError:
         return socket.gethostname()
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,6 +1,5 @@
 """Where a webhook is, and how its receiver knows that we are who we are."""
 
-import hashlib
 import os
 import ssl
 from collections.abc import Mapping
@@ -8,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from lightcam_edge.digest import short_digest
 from lightcam_edge.errors import UsageError
 from lightcam_edge.streaming.credentials import read_secret_file, split_address
 from lightcam_edge.streaming.tls import client_context
@@ -79,4 +79,4 @@ class WebhookSettings:
     @property
     def queue_file(self) -> str:
         """Name of the file in which this receiver's events wait."""
-        return f"webhook-{hashlib.sha256(self.url.encode()).hexdigest()[:12]}"
+        return f"webhook-{short_digest(self.url)}"
