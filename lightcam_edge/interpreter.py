@@ -5,18 +5,17 @@ import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from lightcam_edge.choices import BACKENDS, Backend
 from lightcam_edge.errors import ModelFileError, RuntimeMissingError, UsageError
 from lightcam_edge.native_log import native_log_hushed
 
 Float32 = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]
-Backend = Literal["ai-edge-litert", "tflite-runtime"]
-BACKENDS: tuple[Backend, ...] = get_args(Backend)
 MODULES: dict[Backend, str] = {
     "ai-edge-litert": "ai_edge_litert.interpreter",
     "tflite-runtime": "tflite_runtime.interpreter",

@@ -16,11 +16,11 @@ from lightcam_edge.box import Box, BoxRule, Component, boxes_from_map
 from lightcam_edge.cam import METHODS, Method, br_avgcam_weights, class_activation_map, smooth, upsample
 from lightcam_edge.card import CamSpec, InputSpec, ModelCard
 from lightcam_edge.catalogue import DEFAULT_MODEL
-from lightcam_edge.choices import SCORINGS, Scoring
+from lightcam_edge.choices import SCORINGS, Backend, Scoring
 from lightcam_edge.errors import ModelFileError, UsageError
 from lightcam_edge.geometry import Fit, fit_pixels
 from lightcam_edge.images import Photo, photo_from_array, photo_from_pil, read_image
-from lightcam_edge.interpreter import Backend, Interpreter, Outputs
+from lightcam_edge.interpreter import Interpreter, Outputs
 from lightcam_edge.model_file import ModelFile, probe, read_model
 from lightcam_edge.peaks import boxes_by_peaks
 from lightcam_edge.region import cells, region_scores
