@@ -40,28 +40,24 @@ class Crew:
     """Localizers that work side by side, each for one thread at a time.
 
     Args:
-        localizers: of one model, with the same options.
+        localizers: of one model, with the same options; as many as threads will look.
         describe: makes the line to print.
     """
 
     def __init__(self, localizers: Iterable[Localizer], describe: Describe) -> None:
-        import queue
-
         self._describe = describe
-        self._idle: queue.SimpleQueue[Localizer] = queue.SimpleQueue()
-        for localizer in localizers:
-            self._idle.put(localizer)
+        self._idle = list(localizers)  # taking and giving back one is atomic
 
     def look(self, frame: Frame) -> Looked:
         """Localize in a frame, if it could be read, and say what was found."""
-        localizer = self._idle.get()
+        localizer = self._idle.pop()
         try:
             found = None
             if frame.photo is not None:
                 found = localizer.localize(frame.photo, Stopwatch({"decode": frame.decode_ms}))
             return Looked(frame, found, self._describe(frame, found, localizer))
         finally:
-            self._idle.put(localizer)
+            self._idle.append(localizer)
 
 
 def run(
