@@ -6,7 +6,7 @@ import numpy.typing as npt
 
 from lightcam_edge.box import Box
 from lightcam_edge.geometry import cam_over_image
-from lightcam_edge.lettering import text_mask
+from lightcam_edge.lettering import ink, text_mask
 from lightcam_edge.localizer import Localization
 
 UInt8 = npt.NDArray[np.uint8]
@@ -86,10 +86,9 @@ def _draw_label(picture: UInt8, text: str, corner: tuple[int, int], colour: Colo
     x = max(0, min(corner[0] - _thickness(picture) // 2, width - plate_width))
     y = corner[1] - plate_height if corner[1] >= plate_height else min(corner[1], height - plate_height)
     luminance = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]
-    ink = BLACK if luminance > 120 else WHITE
-    share = mask[..., None].astype(np.float32) / 255
-    plate = np.array(colour) * (1 - share) + np.array(ink) * share
-    picture[y : y + plate_height, x : x + plate_width] = plate + 0.5
+    plate = picture[y : y + plate_height, x : x + plate_width]
+    plate[:] = colour
+    ink(plate, mask, BLACK if luminance > 120 else WHITE)
 
 
 def draw_heat(pixels: UInt8, found: Localization) -> UInt8:

@@ -22,6 +22,18 @@ def _letters() -> tuple[UInt8, ...]:
     return tuple(np.split(row[1:], np.flatnonzero(row[0])[1:], axis=1))
 
 
+def ink(under: UInt8, mask: UInt8, colour: tuple[int, int, int]) -> None:
+    """Put a drawn line into a picture.
+
+    Args:
+        under: (h, w, 3) part of the picture, changed in place.
+        mask: (h, w) uint8 from `text_mask`.
+        colour: of the ink, in the picture's order of channels.
+    """
+    share = mask[..., None].astype(np.float32) / 255
+    under[:] = under * (1 - share) + np.array(colour, np.float32) * share + 0.5
+
+
 def text_mask(text: str, height: int, most_width: int) -> UInt8:
     """Draw a line of text.
 

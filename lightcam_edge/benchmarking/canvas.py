@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from lightcam_edge.lettering import text_mask
+from lightcam_edge.lettering import ink, text_mask
 
 UInt8 = npt.NDArray[np.uint8]
 Anchor = Literal["start", "middle", "end"]
@@ -175,5 +175,4 @@ def _write(picture: UInt8, place: tuple[int, int], text: str, anchor: Anchor) ->
     x = place[0] - {"start": 0, "middle": width // 2, "end": width}[anchor]
     x, y = max(0, min(x, picture.shape[1] - width)), max(0, place[1] - height // 2)
     under = picture[y : y + height, x : x + width]
-    share = mask[: under.shape[0], :, None].astype(np.float32) / 255
-    under[:] = under * (1 - share) + np.array(_bgr(INK), np.float32) * share + 0.5
+    ink(under, mask[: under.shape[0]], _bgr(INK))
