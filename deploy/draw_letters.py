@@ -19,6 +19,8 @@ CHARACTERS = [chr(code) for code in range(32, 127)]
 
 def main() -> None:
     font = ImageFont.load_default(SIZE)
+    if not isinstance(font, ImageFont.FreeTypeFont):
+        raise SystemExit("error: this Pillow is built without FreeType: pip install --force-reinstall pillow")
     ascent, descent = font.getmetrics()
     columns = [draw(character, font, ascent + descent) for character in CHARACTERS]
     content = io.BytesIO()
