@@ -336,7 +336,7 @@ class StuckCamera:
     def open(self) -> None:
         pass
 
-    def read(self) -> None:
+    def read(self, _: object) -> None:
         self.pulled_out.wait()
         raise CaptureError("pulled out")
 

@@ -97,3 +97,32 @@ def test_one_that_waits_for_its_turn_can_be_told_to_give_up() -> None:
 
     assert not frames.put_when_taken(frame("file", 1), lambda: True)
     assert taken(frames) == ("file", 0)
+
+
+def test_a_frame_is_due_once_the_one_before_it_has_been_looked_at() -> None:
+    frames = NewestFrames(["door"])
+    assert frames.due_ns("door") == 0
+    frames.put(frame("door", 0))
+    frames.take()
+    time.sleep(0.05)
+    frames.put(frame("door", 1))
+    frames.take()
+    second_ns = time.monotonic_ns()
+
+    assert second_ns < frames.due_ns("door") < second_ns + 60e9
+    assert taken(frames) is None
+    assert frames.due_ns("door") == 0
+
+
+def test_a_frame_is_due_later_where_another_camera_comes_first() -> None:
+    frames = NewestFrames(["left", "right"])
+    for index in range(2):
+        frames.put(frame("left", index))
+        assert taken(frames) == ("left", index)
+        time.sleep(0.05)
+
+    alone = frames.due_ns("left")
+    frames.put(frame("right", 0))
+
+    assert frames.due_ns("left") - alone >= 50e6
+    assert frames.due_ns("right") == alone

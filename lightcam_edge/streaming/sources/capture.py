@@ -4,11 +4,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from lightcam_edge.errors import RuntimeMissingError
 from lightcam_edge.streaming.back_off import BackOff
 from lightcam_edge.streaming.figures import Rate
 from lightcam_edge.streaming.messages import CameraStatus, CapturedFrame, State
+from lightcam_edge.streaming.sources.demand import Demand
 from lightcam_edge.streaming.sources.grammar import CaptureOptions, SourceSpec, check_options
 from lightcam_edge.streaming.sources.newest import NewestFrames
 from lightcam_edge.streaming.sources.opening import make_camera
@@ -76,6 +78,7 @@ class CaptureThread:
         self._frames = frames
         self._on_status = on_status
         self._patience = patience or Patience()
+        self._demand = Demand(partial(frames.due_ns, camera))
         self._turning = Turning(options.rotate, options.flip)
         self._back_off = BackOff(self._patience.first_retry, self._patience.longest_retry)
         self._lock = threading.Lock()
@@ -137,7 +140,7 @@ class CaptureThread:
         began = time.monotonic()
         camera = make_camera(self.spec, self._options, self._patience)
         with self._lock:
-            session = self._session = Session(self.camera, camera, self._accept, self._news)
+            session = self._session = Session(self.camera, camera, self._accept, self._wants, self._news)
         reason = self._watch(session)
         given_up = not session.is_over
         self._let_go(session)
@@ -210,19 +213,34 @@ class CaptureThread:
         """Number a picture and leave it for whoever takes it; called by the session's thread."""
         photo = self._turning(picture.photo)
         age_ns = time.monotonic_ns() - picture.arrived_ns
+        index = self._count(session, picture.arrived_ns)
+        if index is None:
+            return
         with self._lock:
-            if session is not self._session:
-                return
-            index = self._captured
-            self._captured += 1
             self._reconnections += session.pictures == 1 and index > 0
-            self._rate.count(picture.arrived_ns)
         captured_at = time.time() - age_ns / 1e9
         frame = CapturedFrame(self.camera, index, photo, captured_at, picture.arrived_ns, picture.decode_ms)
+        self._demand.prepared(picture.arrived_ns)
         if self._options.every_frame:
             self._frames.put_when_taken(frame, lambda: session.is_left or self._stopping.is_set())
         else:
             self._frames.put(frame)
+
+    def _wants(self, session: Session, arrived_ns: int) -> bool:
+        """Whether a picture should be decoded; called by the session's thread."""
+        wanted = self._options.every_frame or self._demand.wants(arrived_ns)
+        if not wanted and self._count(session, arrived_ns) is not None:
+            self._frames.skip(self.camera)
+        return wanted
+
+    def _count(self, session: Session, arrived_ns: int) -> int | None:
+        """The number of a picture that has arrived; None where nobody waits for that session any more."""
+        with self._lock:
+            if session is not self._session:
+                return None
+            self._rate.count(arrived_ns)
+            self._captured += 1
+            return self._captured - 1
 
     def _tell(self, state: State, reason: str) -> None:
         if (state, reason) != (self._status.state, self._status.reason):

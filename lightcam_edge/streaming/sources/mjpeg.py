@@ -9,7 +9,7 @@ from lightcam_edge.errors import InputError
 from lightcam_edge.images import decode_image
 from lightcam_edge.jpeg import END, SCAN, START, WITHOUT_LENGTH
 from lightcam_edge.streaming.sources.grammar import CaptureOptions
-from lightcam_edge.streaming.sources.reading import CorruptPictureError, Picture, Throttle
+from lightcam_edge.streaming.sources.reading import CorruptPictureError, Picture, Throttle, Wants
 
 MAX_PICTURE_BYTES = 64 << 20
 _BEGIN = b"\xff\xd8\xff"
@@ -125,15 +125,18 @@ class JpegPictures:
         now = time.monotonic_ns()
         self._waiting.extend((found, now) for found in self._splitter.feed(content))
 
-    def next(self) -> Picture | None:
+    def next(self, wants: Wants) -> Picture | None:
         """Decode the next picture that is wanted; None where more bytes are needed.
+
+        Args:
+            wants: see `Camera.read`.
 
         Raises:
             CorruptPictureError: if it is damaged; the one after it may be asked for.
         """
         while self._waiting:
             content, arrived_ns = self._waiting.popleft()
-            if self._throttle.passes():
+            if self._throttle.passes() and wants(arrived_ns):
                 return self._decode(content, arrived_ns)
         if self._corrupt_told < self._splitter.corrupt:
             self._corrupt_told += 1

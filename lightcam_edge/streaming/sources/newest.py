@@ -2,10 +2,12 @@
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 
 from lightcam_edge.streaming.messages import CapturedFrame
 
+_LOOKS_KEPT = 8
 _LOOK_UP = 0.1  # how often one that waits looks whether it should still, in seconds
 
 
@@ -25,6 +27,8 @@ class NewestFrames:
         self._skipped = dict.fromkeys(self._frames, 0)
         self._ended: set[str] = set()
         self._turn = list(self._frames)  # whose turn is next comes first
+        self._taken_ns: int | None = None  # when the frame was taken that is looked at now
+        self._looks_ns: deque[int] = deque(maxlen=_LOOKS_KEPT)
 
     def put(self, frame: CapturedFrame) -> None:
         """Leave a frame in its camera's place, instead of one that is still there."""
@@ -66,6 +70,9 @@ class NewestFrames:
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         with self._changed:
+            if self._taken_ns is not None:
+                self._looks_ns.append(time.monotonic_ns() - self._taken_ns)
+                self._taken_ns = None
             while (frame := self._next()) is None and len(self._ended) < len(self._frames):
                 left = None if deadline is None else deadline - time.monotonic()
                 if left is not None and left <= 0:
@@ -80,9 +87,28 @@ class NewestFrames:
                 self._frames[camera] = None
                 self._turn.remove(camera)
                 self._turn.append(camera)
+                self._taken_ns = time.monotonic_ns()
                 self._changed.notify_all()
                 return frame
         return None
+
+    def due_ns(self, camera: str) -> int:
+        """When a camera's next frame will be wanted at the earliest, in `time.monotonic_ns`.
+
+        Returns:
+            0 where it is wanted now: the consumer waits, or nothing is known of it yet.
+        """
+        with self._changed:
+            if self._taken_ns is None or not self._looks_ns:
+                return 0
+            earlier = self._turn[: self._turn.index(camera)]
+            looks = 1 + sum(self._frames[other] is not None for other in earlier)
+            return self._taken_ns + looks * min(self._looks_ns)
+
+    def skip(self, camera: str) -> None:
+        """Count a frame that was not worth leaving."""
+        with self._changed:
+            self._skipped[camera] += 1
 
     def end(self, camera: str) -> None:
         """Say that a camera leaves no more frames; the last one stays to be taken."""
@@ -97,6 +123,6 @@ class NewestFrames:
             return len(self._ended) == len(self._frames) and not any(self._frames.values())
 
     def skipped(self, camera: str) -> int:
-        """How many frames of a camera a newer one replaced."""
+        """How many frames of a camera a newer one replaced, or was awaited instead of."""
         with self._changed:
             return self._skipped[camera]

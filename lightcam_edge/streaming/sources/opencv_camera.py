@@ -9,7 +9,13 @@ import numpy as np
 
 from lightcam_edge.images import photo_from_array
 from lightcam_edge.streaming.sources.grammar import CaptureOptions
-from lightcam_edge.streaming.sources.reading import CaptureError, CorruptPictureError, Picture, Throttle
+from lightcam_edge.streaming.sources.reading import (
+    CaptureError,
+    CorruptPictureError,
+    Picture,
+    Throttle,
+    Wants,
+)
 
 
 class OpenCvCamera:
@@ -49,13 +55,13 @@ class OpenCvCamera:
             self._capture.set(name, value)
         return self._capture.isOpened()
 
-    def read(self) -> Picture | None:
+    def read(self, wants: Wants) -> Picture | None:
         """Wait for the next picture."""
         if self._capture is None:
             raise CaptureError(f"{self.name} is not open")
         while self._capture.grab():
             arrived_ns = time.monotonic_ns()
-            if self._throttle.passes():
+            if self._throttle.passes() and wants(arrived_ns):
                 return self._retrieve(self._capture, arrived_ns)
         raise CaptureError(f"{self.name} gives no more pictures")
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from lightcam_edge.images import Photo
 from lightcam_edge.streaming.sources.grammar import CaptureOptions, PixelFormat
 from lightcam_edge.streaming.sources.mjpeg import JpegPictures
-from lightcam_edge.streaming.sources.reading import CaptureError, Picture, Throttle
+from lightcam_edge.streaming.sources.reading import CaptureError, Picture, Throttle, Wants
 
 UInt8 = npt.NDArray[np.uint8]
 CHUNK = 1 << 16
@@ -70,9 +70,9 @@ class PipedMjpegCamera:
     def open(self) -> None:
         """Nothing to do: it is open."""
 
-    def read(self) -> Picture | None:
+    def read(self, wants: Wants) -> Picture | None:
         """Wait for the next picture."""
-        while (picture := self._pictures.next()) is None:
+        while (picture := self._pictures.next(wants)) is None:
             content = self._pipe.read(CHUNK)
             if not content:
                 return None
@@ -110,7 +110,7 @@ class RawCamera:
     def open(self) -> None:
         """Nothing to do: it is open."""
 
-    def read(self) -> Picture | None:
+    def read(self, wants: Wants) -> Picture | None:
         """Wait for the next picture; a part of one at the end is dropped."""
         while True:
             content = bytearray()
@@ -119,11 +119,12 @@ class RawCamera:
                 if not more:
                     return None
                 content += more
-            if self._throttle.passes():
-                return self._convert(content)
+            arrived_ns = time.monotonic_ns()
+            if self._throttle.passes() and wants(arrived_ns):
+                return self._convert(content, arrived_ns)
 
-    def _convert(self, content: bytearray) -> Picture:
-        arrived_ns, started = time.monotonic_ns(), time.perf_counter_ns()
+    def _convert(self, content: bytearray, arrived_ns: int) -> Picture:
+        started = time.perf_counter_ns()
         pixels = raw_to_rgb(np.frombuffer(content, np.uint8), self._format, self._hw)
         return Picture(Photo(pixels, self._hw), arrived_ns, (time.perf_counter_ns() - started) / 1e6)
 

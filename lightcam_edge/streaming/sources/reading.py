@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,6 +20,10 @@ class CaptureError(LightcamError):
 
 class CorruptPictureError(CaptureError):
     """One picture is damaged; the next may not be."""
+
+
+# Asked when a picture has arrived, with its `time.monotonic_ns()`: whether it should be decoded at all.
+Wants = Callable[[int], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +52,12 @@ class Camera(Protocol):
         """
         ...
 
-    def read(self) -> Picture | None:
+    def read(self, wants: Wants) -> Picture | None:
         """Wait for the next picture.
+
+        Args:
+            wants: asked of each before it is decoded, where that can be told apart; others are
+                passed over.
 
         Returns:
             The picture; None where there will be no more.

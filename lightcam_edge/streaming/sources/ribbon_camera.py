@@ -20,7 +20,7 @@ from lightcam_edge.streaming.sources.boards import (
 from lightcam_edge.streaming.sources.grammar import CaptureOptions
 from lightcam_edge.streaming.sources.opencv_camera import OpenCvCamera
 from lightcam_edge.streaming.sources.patience import Patience
-from lightcam_edge.streaming.sources.reading import CaptureError, Picture, Throttle
+from lightcam_edge.streaming.sources.reading import CaptureError, Picture, Throttle, Wants
 
 SIZE_WH, FPS = (1280, 720), 30.0
 
@@ -111,12 +111,12 @@ class PiCamera:
             main={"size": size, "format": "BGR888"}, controls={"FrameRate": options.fps or FPS}
         )
 
-    def read(self) -> Picture | None:
+    def read(self, wants: Wants) -> Picture | None:
         """Wait for the next picture."""
         while True:
             pixels = self._capture()
             arrived_ns = time.monotonic_ns()
-            if self._throttle.passes():
+            if self._throttle.passes() and wants(arrived_ns):
                 return Picture(photo_from_array(np.asarray(pixels, np.uint8), "rgb"), arrived_ns)
 
     def _capture(self) -> Any:

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 from lightcam_edge.errors import LightcamError
 from lightcam_edge.streaming.sources.freezing import FreezeWatch
@@ -21,11 +22,17 @@ class Session:
         name: of the camera.
         camera: the camera.
         accept: takes each picture in the session's thread; may wait.
+        wants: asked in that thread whether a picture that has arrived should be decoded.
         news: set when the first picture has come, and when it is over.
     """
 
     def __init__(
-        self, name: str, camera: Camera, accept: Callable[["Session", Picture], None], news: threading.Event
+        self,
+        name: str,
+        camera: Camera,
+        accept: Callable[["Session", Picture], None],
+        wants: Callable[["Session", int], bool],
+        news: threading.Event,
     ) -> None:
         self.pictures = 0
         self.corrupt = 0
@@ -33,6 +40,7 @@ class Session:
         self.freeze_watch = FreezeWatch()
         self._camera = camera
         self._accept = accept
+        self._wants = wants
         self._news = news
         self._left = threading.Event()
         self._over = threading.Event()
@@ -52,7 +60,7 @@ class Session:
 
     def _read_one(self) -> bool:
         try:
-            picture = self._camera.read()
+            picture = self._camera.read(partial(self._wants, self))
         except CorruptPictureError:
             self.corrupt += 1
             return True
