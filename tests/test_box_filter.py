@@ -34,6 +34,16 @@ def test_noise_of_a_standing_box_is_smoothed(rng: np.random.Generator) -> None:
     assert np.diff(shown[20:]).std() < 0.35 * np.diff(seen).std()
 
 
+def test_two_uncertain_boxes_do_not_throw_it_across_the_picture() -> None:
+    smoothed = BoxFilter(square(0), 0.08)
+    seen = follow(smoothed, 20)
+
+    for _ in range(10):
+        smoothed.advance(FRAME, seen=False)
+
+    assert smoothed.box.x0 - seen < 85
+
+
 def test_a_single_stray_box_is_passed_over_and_the_second_is_taken() -> None:
     smoothed = BoxFilter(square(50), 0.2)
     follow(smoothed, *[50.0] * 20)

@@ -133,6 +133,36 @@ def test_a_doubtful_sighting_begins_nothing_but_keeps_what_is_there() -> None:
     assert ids(watch.see_often(60, bird(50), sure=False)) == [1]
 
 
+def test_what_is_sure_in_fewer_frames_than_not_is_never_shown() -> None:
+    watch = Watch()
+
+    shown = [watch.see(bird(50), sure=index % 5 < 2) for index in range(100)]
+
+    assert not any(shown)
+    assert ids(watch.see_often(6, bird(50))) == [1]
+
+
+def test_a_second_object_that_comes_beside_the_first_has_an_id_of_its_own() -> None:
+    watch = Watch()
+    watch.see_often(20, bird(50))
+
+    tracks = watch.see_often(20, bird(50), bird(200))
+
+    assert sorted(ids(tracks)) == [1, 2]
+
+
+def test_one_that_leaves_and_one_of_its_kind_that_comes_have_different_ids() -> None:
+    watch = Watch()
+    for step in range(15):
+        leaving = watch.see(bird(250 + 8 * step))
+    watch.see_often(4)
+    for step in range(15):
+        coming = watch.see(bird(-40 + 8 * step))
+
+    assert ids(leaving) == [1]
+    assert ids(coming) == [2]
+
+
 def test_a_label_changes_only_when_another_is_seen_for_a_while() -> None:
     watch = Watch()
     watch.see_often(20, bird(50))

@@ -77,7 +77,7 @@ STEADINESS_HELP = {
     "average_seconds": "Average the map over so long where nothing moves.",
     "change": "How many times the camera's noise a cell changes by that is followed at once.",
     "box_seconds": "Smooth boxes over so long.",
-    "appear_seconds": "Show no object that was seen for less.",
+    "appear_seconds": "Show no object before it was surely seen for so much longer than not.",
     "appear_factor": "A new object's map must reach --presence so many times.",
     "hold_seconds": "Show an object for so long after it was last seen.",
     "absent_seconds": "An object that comes back within so long is the same.",

@@ -17,8 +17,9 @@ class BoxFilter:
 
     The critically damped g-h filter (E. Brookner, Tracking and Kalman Filtering
     Made Easy, 1998), whose memory grows at the start: it follows steady motion
-    without lag. A box that jumps is passed over once; where the next one jumps
-    too, it starts anew.
+    without lag. It is taken to have stood before it was first seen, so that two
+    uncertain boxes do not throw it across the picture. A box that jumps is
+    passed over once; where the next one jumps too, it starts anew.
 
     Args:
         box: the first one.
@@ -61,7 +62,7 @@ class BoxFilter:
         self._count += 1
         kept, count = math.exp(-seconds / self._time_constant), self._count
         gain = max(1 - kept**2, 2 * (2 * count - 1) / (count * (count + 1)))
-        speed_gain = max((1 - kept) ** 2, 6 / (count * (count + 1)))
+        speed_gain = max((1 - kept) ** 2, 6 / ((count + 1) * (count + 2)))
         self._edges = self._edges + gain * strayed
         if seconds > 0:
             self._speed = self._speed + speed_gain * strayed / seconds

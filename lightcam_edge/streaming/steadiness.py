@@ -19,7 +19,7 @@ class Steadiness:
             up to a fifth of that it is averaged. Above 0.
         box_seconds: time constant of the smoothed box, which follows steady motion without lag; 0
             takes each box as it is.
-        appear_seconds: an object seen for less is not shown.
+        appear_seconds: an object is not shown before it was surely seen for so much longer than not.
         appear_factor: how many times the model's `presence` a new object's map must reach; to stay,
             once is enough.
         hold_seconds: an object is shown where it was, or where it was going, for so long after it

@@ -46,6 +46,10 @@ class _Followed:
         if self.evidence[best] > self.evidence[self.class_index] + margin:
             self.class_index = best
 
+    def ripen(self, seconds: float) -> None:
+        """Count time in which it was surely there, less that in which it was not."""
+        self.sure_seconds = max(0.0, self.sure_seconds + seconds)
+
     def track(self, image_hw: tuple[int, int]) -> Track:
         """What is shown of it."""
         return Track(
@@ -105,6 +109,7 @@ class Tracker:
                 self._see(one, detections[pairs[number]], sure[pairs[number]], seconds)
             else:
                 one.unseen_seconds += seconds
+                one.ripen(-seconds)
         self._objects = [one for one in self._objects if not self._gone(one, image_hw)]
         self._objects += [
             self._begun(found, captured_at)
@@ -128,7 +133,7 @@ class Tracker:
         gain = max(1 - math.exp(-seconds / LABEL_SECONDS), 1 / one.frames)
         one.weigh(found, gain, self._steadiness.label_margin if one.id else 0.0)
         one.detection = found
-        one.sure_seconds += seconds if sure else 0.0
+        one.ripen(seconds if sure else -seconds)
         one.unseen_seconds = 0.0
 
     def _gone(self, one: _Followed, image_hw: tuple[int, int]) -> bool:
