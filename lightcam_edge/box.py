@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -89,16 +90,37 @@ def boxes_from_map(cam: Float32, rule: BoxRule, max_boxes: int = 1) -> list[Box]
 
 
 def _components(mask: UInt8) -> list[Sequence[int]]:
-    """`x, y, width, height` of each connected component of a mask of 0 and 1, the largest first.
+    """`x, y, width, height` of each connected component of a mask of 0 and 1.
 
-    Outlines tell where the parts are, and counting their pixels takes half the
-    time of OpenCV's statistics; where there is only one, nothing is counted.
+    The largest comes first, and of two alike the upper one. Only where there
+    are several does their area matter.
     """
-    found, hierarchy = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
-    outer = [contour for contour, own in zip(found, hierarchy[0], strict=True) if own[PARENT] < 0]
-    if len(outer) > 1:
-        _, labels = cv2.connectedComponents(mask, connectivity=8, ltype=cv2.CV_32S)
-        label_of = [int(labels[y, x]) for x, y in (contour[0, 0] for contour in outer)]
-        area_of = [np.count_nonzero(labels == label) for label in label_of]
-        outer = [outer[i] for i in sorted(range(len(outer)), key=lambda i: (-area_of[i], label_of[i]))]
-    return [cv2.boundingRect(contour) for contour in outer]
+    outlines, hierarchy = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    parents = hierarchy[0, :, PARENT].tolist()
+    parts = [number for number, parent in enumerate(parents) if parent < 0]
+    if len(parts) > 1:
+        areas = _areas(outlines, parents)
+        parts.sort(key=lambda number: (-areas[number], *outlines[number][0, 0, ::-1].tolist()))
+    return [cv2.boundingRect(outlines[number]) for number in parts]
+
+
+def _areas(outlines: Sequence[npt.NDArray[Any]], parents: Sequence[int]) -> list[float]:
+    """Pixels of each component without its holes, at the place of its outline.
+
+    Pick's theorem tells them from the outlines alone: a polygon whose corners
+    are pixels has area - steps / 2 + 1 pixels inside. A hole's outline is made
+    of pixels of the component around it.
+
+    Args:
+        outlines: (steps, 1, 2) pixels each, all that it passes.
+        parents: for a hole the place of the outline around it, else negative.
+    """
+    areas = [0.0] * len(outlines)
+    for number, (outline, parent) in enumerate(zip(outlines, parents, strict=True)):
+        steps = len(outline) if len(outline) > 1 else 0  # a single pixel is left on no step
+        inside = cv2.contourArea(outline) - steps / 2 + 1
+        if parent < 0:
+            areas[number] += inside + steps
+        else:
+            areas[parent] -= inside
+    return areas

@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 
@@ -95,3 +96,25 @@ def test_a_ring_alone_is_one_part() -> None:
     cam[2, 2:4] = 0
 
     assert boxes_from_map(cam, BoxRule(0.5), max_boxes=0) == [Box(0, 0, 6, 5)]
+
+
+def test_of_two_parts_of_one_size_the_upper_one_comes_first() -> None:
+    cam = np.zeros((6, 9), np.float32)
+    cam[2:4, 0:2] = cam[1:3, 4:6] = cam[3:5, 7:9] = 1
+
+    boxes = boxes_from_map(cam, BoxRule(0.5), max_boxes=0)
+
+    assert boxes == [Box(4, 1, 6, 3), Box(0, 2, 2, 4), Box(7, 3, 9, 5)]
+
+
+def test_parts_come_in_the_order_of_the_pixels_that_they_cover(rng: np.random.Generator) -> None:
+    for sigma in (0.3, 0.6, 1.0):
+        cam = cv2.GaussianBlur(rng.random((60, 80)), (0, 0), sigma).astype(np.float32)
+        count, labels, counted, _ = cv2.connectedComponentsWithStats((cam > 0.7 * cam.max()).view(np.uint8))
+        first_pixel = [np.flatnonzero(labels == label)[0] for label in range(1, count)]
+        order = np.lexsort((first_pixel, -counted[1:, cv2.CC_STAT_AREA]))
+        rectangles = counted[1:, : cv2.CC_STAT_AREA][order].tolist()
+        expected = [Box(x, y, x + width, y + height) for x, y, width, height in rectangles]
+
+        assert boxes_from_map(cam, BoxRule(0.7), max_boxes=0) == expected
+        assert len(expected) > 1
