@@ -19,7 +19,7 @@ from lightcam_edge.errors import UsageError
 from lightcam_edge.model_file import write_atomically
 from lightcam_models import efficientnet_lite
 from lightcam_models.architectures import build_model, load_backbone, localization_head
-from lightcam_models.augmentation import SIDE
+from lightcam_models.batch_norm import recompute_batch_norm
 from lightcam_models.batches import Batches, decode_photographs
 from lightcam_models.datasets import Dataset, split_validation
 from lightcam_models.evaluation.metrics import EMPTY_SHARE, presence_level
@@ -125,7 +125,7 @@ def train(order: Order, resume: bool = False, progress: Progress | None = None) 
     training, validation = _prepare(order, state, progress)
     policy = choose_policy(order.precision, _network(order, None))
     network, history, model = _fit(order, state, training, validation, policy, progress)
-    final = _final_network(order, network)
+    final = _final_network(order, network, model, training)
     results = _assess(order, final, validation, progress)
     _write(order, final, history, results, model, policy, time.time() - started)
     shutil.rmtree(state)
@@ -150,7 +150,7 @@ def _prepare(order: Order, state: Path, progress: Progress) -> tuple[Photographs
     """Decode training photographs first and validation photographs after, so that each part is a view."""
     training, validation = split_validation(order.dataset, order.validation_share, order.seed)
     everything = replace(order.dataset, examples=training.examples + validation.examples)
-    pixels, dataset = decode_photographs(everything, state, progress, _stored_side(order.recipe))
+    pixels, dataset = decode_photographs(everything, state, progress)
     targets = np.array([dataset.labels.index(example.label) for example in dataset.examples])
     lesson = _lesson(order, dataset, pixels, targets, progress) if order.recipe.mask_weight else None
     held_out = {id(example) for example in validation.examples}
@@ -160,13 +160,6 @@ def _prepare(order: Order, state: Path, progress: Progress) -> tuple[Photographs
         for part in (slice(count), slice(count, None))
     )
     return next(parts), next(parts)
-
-
-def _stored_side(recipe: Recipe) -> int:
-    """Side of the decoded photographs: what a teacher needs to see, else a little over the training size."""
-    if recipe.mask_weight or not recipe.training_size:
-        return SIDE
-    return -(-recipe.training_size * 8 // 7 // 32) * 32
 
 
 def _lesson(order: Order, dataset: Dataset, pixels: UInt8, targets: Int64, progress: Progress) -> Lesson:
@@ -312,8 +305,10 @@ def _restore_weights(model: Localizing, state: Path) -> None:
         model.load_weights(state / f"epoch-{epoch}.weights.h5")
 
 
-def _final_network(order: Order, network: keras.Model) -> keras.Model:
-    """The trained network at the model's input size, in float32."""
+def _final_network(
+    order: Order, network: keras.Model, model: Localizing, training: Photographs
+) -> keras.Model:
+    """The trained network at the model's input size, in float32, with statistics of that size."""
     final = build_model(
         order.architecture,
         len(order.dataset.labels),
@@ -322,6 +317,10 @@ def _final_network(order: Order, network: keras.Model) -> keras.Model:
         **(order.options or {}),
     )
     final.set_weights(network.get_weights())
+    learnt = {layer.name for layer in network.layers if layer.trainable}
+    recipe = replace(order.recipe, augmentation=replace(order.recipe.augmentation, paste=0.0))
+    whole = _batches(replace(order, recipe=recipe), training, model, final.input_shape[1], True)
+    recompute_batch_norm(final, whole, learnt)
     return final
 
 
