@@ -14,10 +14,6 @@ def noise(rng: np.random.Generator, size_hw: tuple[int, int] = (40, 60)) -> np.n
     return rng.integers(0, 256, (*size_hw, 3), np.uint8)
 
 
-def always(_: int) -> bool:
-    return True
-
-
 def progressive_with_thumbnail(pixels: np.ndarray) -> bytes:
     """A JPEG with another JPEG in its EXIF segment, several scans, and restart markers in none."""
     exif = b"Exif\0\0" + jpeg(pixels[::4, ::4])
@@ -103,21 +99,21 @@ def test_a_picture_that_cannot_be_decoded_is_told_and_the_next_one_comes() -> No
     pictures.feed(undecodable + picture)
 
     with pytest.raises(CorruptPictureError, match="a picture of the door"):
-        pictures.next(always)
-    found = pictures.next(always)
+        pictures.next()
+    found = pictures.next()
 
     assert found is not None
     assert found.photo.image_hw == (120, 160)
     assert found.decode_ms > 0
-    assert pictures.next(always) is None
+    assert pictures.next() is None
 
 
 def test_more_pictures_than_are_wished_for_are_not_decoded() -> None:
     pictures = JpegPictures("the door", CaptureOptions(fps=1))
     pictures.feed(jpeg(moving_square(0)) * 10)
 
-    assert pictures.next(always) is not None
-    assert pictures.next(always) is None
+    assert pictures.next() is not None
+    assert pictures.next() is None
 
 
 def test_pictures_that_nobody_wants_are_not_decoded() -> None:
@@ -132,7 +128,7 @@ def test_a_reduced_picture_keeps_the_size_of_the_whole_one() -> None:
     pictures = JpegPictures("the door", CaptureOptions(enough_hw=(56, 56)))
     pictures.feed(jpeg(moving_square(0, (480, 640))))
 
-    found = pictures.next(always)
+    found = pictures.next()
 
     assert found is not None
     assert found.photo.image_hw == (480, 640)

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from lightcam_edge.streaming.sources.grammar import CaptureOptions
 from lightcam_edge.streaming.sources.mjpeg import JpegPictures
 from lightcam_edge.streaming.sources.patience import Patience
-from lightcam_edge.streaming.sources.reading import CaptureError, Picture, Wants
+from lightcam_edge.streaming.sources.reading import CaptureError, Picture, Wants, always
 from lightcam_edge.streaming.sources.redaction import redact
 
 CHUNK = 1 << 16
@@ -69,7 +69,7 @@ class HttpCamera:
             handlers.append(_RefusalCloser())
         return handlers
 
-    def read(self, wants: Wants) -> Picture | None:
+    def read(self, wants: Wants = always) -> Picture | None:
         """Wait for the next picture."""
         if self._answer is None:
             raise CaptureError(f"{self._shown} is not open")

@@ -9,7 +9,7 @@ from lightcam_edge.errors import InputError
 from lightcam_edge.images import decode_image
 from lightcam_edge.jpeg import END, SCAN, START, WITHOUT_LENGTH
 from lightcam_edge.streaming.sources.grammar import CaptureOptions
-from lightcam_edge.streaming.sources.reading import CorruptPictureError, Picture, Throttle, Wants
+from lightcam_edge.streaming.sources.reading import CorruptPictureError, Picture, Throttle, Wants, always
 
 MAX_PICTURE_BYTES = 64 << 20
 _BEGIN = b"\xff\xd8\xff"
@@ -125,7 +125,7 @@ class JpegPictures:
         now = time.monotonic_ns()
         self._waiting.extend((found, now) for found in self._splitter.feed(content))
 
-    def next(self, wants: Wants) -> Picture | None:
+    def next(self, wants: Wants = always) -> Picture | None:
         """Decode the next picture that is wanted; None where more bytes are needed.
 
         Args:

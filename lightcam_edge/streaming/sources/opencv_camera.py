@@ -15,6 +15,7 @@ from lightcam_edge.streaming.sources.reading import (
     Picture,
     Throttle,
     Wants,
+    always,
 )
 
 
@@ -55,7 +56,7 @@ class OpenCvCamera:
             self._capture.set(name, value)
         return self._capture.isOpened()
 
-    def read(self, wants: Wants) -> Picture | None:
+    def read(self, wants: Wants = always) -> Picture | None:
         """Wait for the next picture."""
         if self._capture is None:
             raise CaptureError(f"{self.name} is not open")

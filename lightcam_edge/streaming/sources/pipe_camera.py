@@ -12,7 +12,7 @@ import numpy.typing as npt
 from lightcam_edge.images import Photo
 from lightcam_edge.streaming.sources.grammar import CaptureOptions, PixelFormat
 from lightcam_edge.streaming.sources.mjpeg import JpegPictures
-from lightcam_edge.streaming.sources.reading import CaptureError, Picture, Throttle, Wants
+from lightcam_edge.streaming.sources.reading import CaptureError, Picture, Throttle, Wants, always
 
 UInt8 = npt.NDArray[np.uint8]
 CHUNK = 1 << 16
@@ -70,7 +70,7 @@ class PipedMjpegCamera:
     def open(self) -> None:
         """Nothing to do: it is open."""
 
-    def read(self, wants: Wants) -> Picture | None:
+    def read(self, wants: Wants = always) -> Picture | None:
         """Wait for the next picture."""
         while (picture := self._pictures.next(wants)) is None:
             content = self._pipe.read(CHUNK)
@@ -110,7 +110,7 @@ class RawCamera:
     def open(self) -> None:
         """Nothing to do: it is open."""
 
-    def read(self, wants: Wants) -> Picture | None:
+    def read(self, wants: Wants = always) -> Picture | None:
         """Wait for the next picture; a part of one at the end is dropped."""
         while True:
             content = bytearray()

@@ -26,6 +26,11 @@ class CorruptPictureError(CaptureError):
 Wants = Callable[[int], bool]
 
 
+def always(_: int) -> bool:
+    """Want every picture."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Picture:
     """What a camera gave.
@@ -52,7 +57,7 @@ class Camera(Protocol):
         """
         ...
 
-    def read(self, wants: Wants) -> Picture | None:
+    def read(self, wants: Wants = always) -> Picture | None:
         """Wait for the next picture.
 
         Args:

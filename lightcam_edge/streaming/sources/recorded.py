@@ -10,7 +10,14 @@ from lightcam_edge.errors import InputError
 from lightcam_edge.images import Photo, read_image
 from lightcam_edge.sources import find_sources
 from lightcam_edge.streaming.sources.grammar import CaptureOptions
-from lightcam_edge.streaming.sources.reading import CaptureError, CorruptPictureError, Pace, Picture, Wants
+from lightcam_edge.streaming.sources.reading import (
+    CaptureError,
+    CorruptPictureError,
+    Pace,
+    Picture,
+    Wants,
+    always,
+)
 from lightcam_edge.video import read_video
 
 FOLDER_FPS = 5.0  # where the user does not say, pictures/s
@@ -35,7 +42,7 @@ class VideoFileCamera:
         self._frames = read_video(self._path)
         self._pace = Pace(self._left)
 
-    def read(self, _: Wants) -> Picture | None:
+    def read(self, _: Wants = always) -> Picture | None:
         """Wait for the next picture's time."""
         started = time.perf_counter_ns()
         found = next(self._frames, None)
@@ -88,7 +95,7 @@ class FolderCamera:
             raise CaptureError(f"{self._folder} holds no image: give a folder that does")
         return images
 
-    def read(self, _: Wants) -> Picture | None:
+    def read(self, _: Wants = always) -> Picture | None:
         """Wait for the next picture's time."""
         path = next(self._paths, None)
         if path is None:

@@ -20,7 +20,7 @@ from lightcam_edge.streaming.sources.boards import (
 from lightcam_edge.streaming.sources.grammar import CaptureOptions
 from lightcam_edge.streaming.sources.opencv_camera import OpenCvCamera
 from lightcam_edge.streaming.sources.patience import Patience
-from lightcam_edge.streaming.sources.reading import CaptureError, Picture, Throttle, Wants
+from lightcam_edge.streaming.sources.reading import CaptureError, Picture, Throttle, Wants, always
 
 SIZE_WH, FPS = (1280, 720), 30.0
 
@@ -111,7 +111,7 @@ class PiCamera:
             main={"size": size, "format": "BGR888"}, controls={"FrameRate": options.fps or FPS}
         )
 
-    def read(self, wants: Wants) -> Picture | None:
+    def read(self, wants: Wants = always) -> Picture | None:
         """Wait for the next picture."""
         while True:
             pixels = self._capture()
