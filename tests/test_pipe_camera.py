@@ -53,7 +53,13 @@ def test_mjpeg_of_ffmpeg_comes_whole_and_ends(pipe: int) -> None:
     assert [frame.index for frame in frames] == list(range(25))
     assert frames[0].photo.image_hw == (120, 160)
     assert capture.thread.counts().corrupt == 0
-    assert (capture.thread.failed, capture.told[-1].reason) == (False, "- is over")
+    assert (capture.thread.failed, capture.told[-1].reason) == (False, "stdin is over")
+
+
+def test_a_rate_leaves_no_picture_out_where_every_one_is_wanted(pipe: int) -> None:
+    rated = CaptureOptions(every_frame=True, fps=1)
+    with ffmpeg("-f", "mjpeg", out=pipe), running("-", rated) as capture:
+        assert len(capture.take_all()) == 25
 
 
 @pytest.mark.parametrize("pixel_format", list(RAW))

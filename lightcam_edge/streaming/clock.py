@@ -28,10 +28,9 @@ class Clock:
     @classmethod
     def of(cls, spec: SourceSpec, options: CaptureOptions) -> "Clock":
         """The clock of a source."""
-        if not options.every_frame or spec.is_live:
+        if not options.every_frame:
             return cls()
-        own = FOLDER_FPS if spec.kind == "folder" else frame_rate(spec.address)
-        return cls(options.fps or own)
+        return cls(options.fps or _own_rate(spec))
 
     def time(self, frame: CapturedFrame) -> CapturedFrame:
         """The frame, with the time that it shows."""
@@ -45,3 +44,10 @@ class Clock:
     def now(self) -> float:
         """Wall clock, or time of the last frame, in seconds since 1970."""
         return time.time() if self._fps is None else self._now
+
+
+def _own_rate(spec: SourceSpec) -> float | None:
+    """Pictures a second of a recording; None where it does not tell, as on stdin."""
+    if spec.kind == "stdin":
+        return None
+    return FOLDER_FPS if spec.kind == "folder" else frame_rate(spec.address)

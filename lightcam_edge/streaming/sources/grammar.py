@@ -47,8 +47,9 @@ class SourceSpec:
         return self.is_live and self.kind != "stdin"
 
     def __str__(self) -> str:
-        shown = {"v4l2": "v4l2://", "csi": "csi://"}.get(self.kind, "") + self.address
-        return redact(shown)
+        if self.kind == "stdin":
+            return "stdin"
+        return redact({"v4l2": "v4l2://", "csi": "csi://"}.get(self.kind, "") + self.address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class CaptureOptions:
         width: in pixels, asked of the camera, which may give its nearest; of raw frames on stdin.
         height: see `width`.
         fps: pictures a second: asked of a camera, and never more than it; the rate at which
-            recorded files are played.
+            recorded files are played, and were recorded where every frame of them is wanted.
         rotate: clockwise, in degrees, before `flip`.
         flip: mirrored left to right, or upside down.
         loop: begin recorded files again when they are over.
@@ -93,6 +94,11 @@ class CaptureOptions:
             raise UsageError(f"fps is {self.fps}: give 0.01 to 1000")
         for name, allowed in (("rotate", Rotation), ("flip", Flip), ("pixel_format", PixelFormat | None)):
             _check_choice(name, getattr(self, name), allowed)
+
+    @property
+    def most_fps(self) -> float | None:
+        """How many pictures a second are let through at most; None where all are."""
+        return None if self.every_frame else self.fps
 
 
 def _check_choice(name: str, value: object, allowed: object) -> None:

@@ -115,7 +115,7 @@ class JpegPictures:
     def __init__(self, name: str, options: CaptureOptions) -> None:
         self._name = name
         self._enough_hw = options.enough_hw
-        self._throttle = Throttle(options.fps)
+        self._throttle = Throttle(options.most_fps)
         self._splitter = JpegSplitter()
         self._waiting: deque[tuple[bytes, int]] = deque()
         self._corrupt_told = 0

@@ -105,7 +105,7 @@ class RawCamera:
         self._format = options.pixel_format
         self._length = frame_bytes(options.pixel_format, self._hw)
         self._pipe = Pipe(descriptor)
-        self._throttle = Throttle(options.fps)
+        self._throttle = Throttle(options.most_fps)
 
     def open(self) -> None:
         """Nothing to do: it is open."""
