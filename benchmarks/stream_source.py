@@ -75,9 +75,10 @@ def camera(fps: float, cut_s: float = 0) -> Iterator[str]:
 @click.command()
 @click.option("--fps", default=30.0)
 @click.option("--cut-s", default=0.0)
-def main(fps: float, cut_s: float) -> None:
+@click.option("--port", default=0, help="One that is free if 0.")
+def main(fps: float, cut_s: float, port: int) -> None:
     encoded = [PART % (len(content), content) for content in map(jpeg, pictures())]
-    with socket.create_server(("127.0.0.1", 0)) as server:
+    with socket.create_server(("127.0.0.1", port)) as server:
         print(f"http://127.0.0.1:{server.getsockname()[1]}/stream.mjpg", flush=True)
         while True:
             client, _ = server.accept()
