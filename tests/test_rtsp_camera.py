@@ -54,7 +54,7 @@ def test_a_wrong_password_says_so_and_is_not_told(
 
 
 def test_why_there_is_no_stream_is_found_out(server: RtspServer) -> None:
-    assert "write rtsp://USER:PASSWORD@HOST/PATH" in why_no_stream(f"rtsp://{server.address}")
+    assert "write USER:PASSWORD@ before the host" in why_no_stream(f"rtsp://{server.address}")
     assert "Connection refused" in why_no_stream(f"rtsp://127.0.0.1:{free_port()}/live")
     assert "no such host" in why_no_stream("rtsp://no-such-host.invalid/live")
 

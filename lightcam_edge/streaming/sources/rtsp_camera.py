@@ -72,7 +72,7 @@ def why_no_stream(url: str) -> str:
     except OSError as error:
         return f"cannot reach {shown}: {error.strerror or error}"
     if " 401 " in answer:
-        fix = "its user name or password is wrong" if login else "write rtsp://USER:PASSWORD@HOST/PATH"
+        fix = "its user name or password is wrong" if login else "write USER:PASSWORD@ before the host"
         return f"{shown} asks for a password: {fix}"
     if " 200 " in answer:
         return f"{shown} answers but gives no picture that can be read: try H.264"
