@@ -281,6 +281,25 @@ def test_a_configuration_that_makes_no_sense_is_told_line_by_line(tmp_path: Path
     assert second.startswith(f"error: {config}:5: cameras.yard.source: the model has no class 'cat'")
 
 
+def test_who_listens_and_the_model_are_checked_with_the_cameras_and_told_by_line(tmp_path: Path) -> None:
+    config = tmp_path / "stream.toml"
+    config.write_text(
+        'webhook = "ftp:receiver"\nserve = "0.0.0.0:80"\nmodel = "none.tflite"\n'
+        'video = "seen.avi"\n[cameras.door]\nsource = "0"\nloop = true\n'
+    )
+
+    checked = call("--config", config, "--check-config")
+    run = call("--config", config)
+    overruled = call("--config", config, "--check-config", "--model", "tiny", "--video", "seen.gif")
+
+    places = [line.split(": ")[1:3] for line in checked.stderr.splitlines()]
+    assert [key for _, key in places] == ["serve", "webhook", "video", "model", "cameras.door.source"]
+    assert [place.rpartition(":")[2] for place, _ in places] == ["2", "1", "4", "3", "6"]
+    assert run.stderr.startswith(f"error: {config}:2: serve: the page on 0.0.0.0 would be open")
+    assert "error: --video seen.gif ends in neither" in overruled.stderr
+    assert ": model: " not in overruled.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [

@@ -5,6 +5,8 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
@@ -118,12 +120,13 @@ def _stdout_descriptor() -> int:
 def _plan(wishes: "Wishes") -> "tuple[Localizer, Listeners, list[CameraPlan]]":
     """Check everything that is wished for, and load the model."""
     from lightcam_edge.streaming.listeners import Listeners
-    from lightcam_edge.streaming.planning import check_together, plan_camera
+    from lightcam_edge.streaming.planning import check_together, placed, plan_camera
 
-    listeners = Listeners.parse(wishes.of_stream)
+    listeners = Listeners.parse(wishes.of_stream, lambda option: placed(wishes.place(option)))
     # Before the model is loaded, which takes longer.
     check_together([plan_camera(wishes, name, localizer_options) for name in wishes.cameras])
-    localizer = _localizer(wishes.of_stream)
+    with placed(wishes.place("model")):
+        localizer = _localizer(wishes.of_stream)
     enough_hw = None if listeners.want_pictures else localizer.input_hw
     plans = [plan_camera(wishes, name, localizer_options, enough_hw) for name in wishes.cameras]
     return localizer, listeners, plans
@@ -145,50 +148,62 @@ def _check(
     """Say what would be done, or everything that is wrong with it.
 
     Raises:
-        UsageError: if anything is wrong.
+        LightcamError: the last thing that is wrong; the others are printed.
     """
+    told: list[str] = []
+    problems: list[LightcamError] = []
     try:
-        told = _told(_wishes(sources, names, values, given))
+        wishes = _wishes(sources, names, values, given)
     except ConfigError as error:
-        for problem in error.problems[:-1]:
-            click.echo(f"error: {problem}", err=True)
-        raise UsageError(error.problems[-1]) from error
+        problems += [UsageError(problem) for problem in error.problems]
+    else:
+        told = _told(wishes, problems)
+    for problem in problems[:-1]:
+        click.echo(f"error: {problem}", err=True)
+    if problems:
+        raise problems[-1]
     for line in told:
         click.echo(line)
 
 
-def _told(wishes: "Wishes") -> list[str]:
-    """What each camera would do.
-
-    Raises:
-        ConfigError: if cameras do not make sense.
-        LightcamError: if anything else does not.
-    """
+def _told(wishes: "Wishes", problems: list[LightcamError]) -> list[str]:
+    """What each camera would do; what is wrong with anything is added to the problems."""
     from lightcam_edge.streaming.listeners import Listeners
+    from lightcam_edge.streaming.planning import placed
 
-    Listeners.parse(wishes.of_stream)
-    localizer = _localizer(wishes.of_stream)
-    told, problems = [], []
+    @contextmanager
+    def trying(place: str) -> Iterator[None]:
+        try:
+            with placed(place):
+                yield
+        except LightcamError as error:
+            problems.append(error)
+
+    told: list[str] = []
+    localizer: Localizer | None = None
+    Listeners.parse(wishes.of_stream, lambda option: trying(wishes.place(option)))
+    with trying(wishes.place("model")):
+        localizer = _localizer(wishes.of_stream)
     for name in wishes.cameras:
-        line, problem = _told_of_camera(wishes, name, localizer)
-        told.append(line)
-        problems += [problem] if problem else []
-    if problems:
-        raise ConfigError(problems)
+        with trying(""):
+            told.append(_told_of_camera(wishes, name, localizer))
     return told
 
 
-def _told_of_camera(wishes: "Wishes", name: str, localizer: "Localizer") -> tuple[str, str]:
-    """What a camera would do, and what is wrong with it; one of them is empty."""
+def _told_of_camera(wishes: "Wishes", name: str, localizer: "Localizer | None") -> str:
+    """What a camera would do; less is known without a model.
+
+    Raises:
+        LightcamError: if its values do not make sense.
+    """
     from lightcam_edge.streaming.planning import placed, plan_camera
 
-    try:
-        plan = plan_camera(wishes, name, localizer_options)
-        with placed(wishes, name):
-            own = localizer.with_options(plan.options)
-    except LightcamError as error:
-        return "", str(error)
-    return f"{name}: {plan.spec}  {own.card.name}, {own.method}, threshold {own.rule.threshold:g}", ""
+    plan = plan_camera(wishes, name, localizer_options)
+    if localizer is None:
+        return f"{name}: {plan.spec}"
+    with placed(wishes.place_of_camera(name)):
+        own = localizer.with_options(plan.options)
+    return f"{name}: {plan.spec}  {own.card.name}, {own.method}, threshold {own.rule.threshold:g}"
 
 
 def _print_cameras(as_json: bool) -> None:

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,16 +48,28 @@ class Listeners:
     recording: RecordingPlan | None = None
 
     @classmethod
-    def parse(cls, values: Values) -> "Listeners":
+    def parse(
+        cls, values: Values, at: Callable[[str], AbstractContextManager[object]] = nullcontext
+    ) -> "Listeners":
         """Read their options.
 
         Args:
             values: by name of the option.
+            at: entered for each listener with the name of its option; may do something about errors.
 
         Raises:
             UsageError: if they do not make sense.
         """
-        return cls(values, _page(values), _mqtt(values), _webhook(values), _recording(values))
+        made: dict[str, Any] = {}
+        for name, option, read in (
+            ("page", "serve", _page),
+            ("mqtt", "mqtt", _mqtt),
+            ("webhook", "webhook", _webhook),
+            ("recording", "video", _recording),
+        ):
+            with at(option):
+                made[name] = read(values)
+        return cls(values, **made)
 
     @property
     def want_pictures(self) -> bool:

@@ -46,6 +46,14 @@ class Wishes:
         own = {"source": expand(self.sources[name])} if name in self.sources else {}
         return {**self.defaults, **self.config.options, **section, **self.given, **own}
 
+    def place(self, option: str) -> str:
+        """Where in the file an option of all cameras stands; empty where that does not count."""
+        return "" if option in self.given else self.config.place(option)
+
+    def place_of_camera(self, name: str) -> str:
+        """Where in the file a camera stands; empty where the command line names its source."""
+        return "" if name in self.sources else self.config.place("cameras", name, "source")
+
     @property
     def cameras(self) -> tuple[str, ...]:
         """Names of the cameras wished for.
@@ -115,18 +123,17 @@ def plan_camera(
     Raises:
         LightcamError: if its values do not make sense; says where in the file it stands.
     """
-    with placed(wishes, name):
+    with placed(wishes.place_of_camera(name)):
         return _plan(name, wishes.of_camera(name), model_options, enough_hw)
 
 
 @contextmanager
-def placed(wishes: Wishes, camera: str) -> Iterator[None]:
-    """Add to errors where in the file a camera stands, if it does."""
+def placed(place: str) -> Iterator[None]:
+    """Add to errors where in the file stands what they are about; nothing where that is empty."""
     try:
         yield
     except (LightcamError, ValueError) as error:
         kind = type(error) if isinstance(error, LightcamError) else UsageError
-        place = "" if camera in wishes.sources else wishes.config.place("cameras", camera, "source")
         raise kind(f"{place}: {error}" if place else str(error)) from error
 
 
