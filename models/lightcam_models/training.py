@@ -317,6 +317,8 @@ def _final_network(
         **(order.options or {}),
     )
     final.set_weights(network.get_weights())
+    if final.input_shape == network.input_shape:
+        return final
     learnt = {layer.name for layer in network.layers if layer.trainable}
     recipe = replace(order.recipe, augmentation=replace(order.recipe.augmentation, paste=0.0))
     whole = _batches(replace(order, recipe=recipe), training, model, final.input_shape[1], True)
