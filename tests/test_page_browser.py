@@ -349,6 +349,21 @@ def test_several_cameras_are_tiles_and_each_can_be_shown_alone(visiting: Visitin
         assert live.pipeline.watched["door"].threshold == 0.2
 
 
+def test_settings_in_which_cameras_differ_are_shown_from_lowest_to_highest(
+    visiting: Visiting, video: Path
+) -> None:
+    with live_page(video, names=("door", "yard")) as live:
+        live.pipeline.watched["yard"].adjust(0.45, None)
+        page = visiting(live).open()
+        expect(page.locator("#threshold-value")).to_have_text("20\N{EN DASH}45%")
+
+        page.locator("#threshold").fill("0.3")
+
+        expect(page.locator("#threshold-value")).to_have_text("30%")
+        page.get_by_role("button", name="yard", exact=True).click()
+        expect(page.locator("#threshold-value")).to_have_text("30%")
+
+
 def test_a_camera_that_ends_is_told_over_its_last_picture(visiting: Visiting, video: Path) -> None:
     with live_page(video) as live:
         visit = visiting(live)
@@ -378,6 +393,8 @@ def test_a_visitor_logs_in_with_the_token_and_stays_so(visiting: Visiting, video
         visit = visiting(live, viewport=PHONE)
         page = visit.page
         page.goto(live.page.address)
+        page.wait_for_load_state("networkidle")
+        assert visit.complaints == []
         page.get_by_label("Token").fill("a wrong one")
         page.get_by_role("button", name="Log in").click()
         expect(page.get_by_role("alert")).to_have_text("This is not the token.")

@@ -282,7 +282,12 @@ def test_a_log_in_sets_a_cookie_that_scripts_and_other_sites_never_see(guarded: 
     assert "HttpOnly" in cookie
     assert "SameSite=Strict" in cookie
     assert TOKEN not in cookie
-    assert guarded.get("/", Cookie=cookie.partition(";")[0]).status == 200
+    shown = cookie.partition(";")[0]
+    assert guarded.get("/", Cookie=shown).status == 200
+    assert (guarded.get("/api/login").json, guarded.get("/api/login", Cookie=shown).json) == (
+        {"known": False},
+        {"known": True},
+    )
 
 
 def test_guessing_is_stopped_and_never_logged(video: Path, capfd: pytest.CaptureFixture[str]) -> None:

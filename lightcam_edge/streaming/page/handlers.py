@@ -141,6 +141,10 @@ class LogIn(Guarded):
 
     public = True
 
+    def get(self) -> None:
+        """Whether the visitor is logged in."""
+        self.answer({"known": self.known()})
+
     def post(self) -> None:
         """Log in."""
         self.check_pause()

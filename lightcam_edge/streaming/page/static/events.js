@@ -1,4 +1,4 @@
-// The objects that came lately.
+// The objects that came lately: those that are here, then those that were.
 
 import { colourOf, percent } from "/picture.js";
 import { duration } from "/now.js";
@@ -12,8 +12,13 @@ export function takeEvents(told, severalCameras) {
   for (const event of told) events.set(event.id, event);
   while (events.size > SHOWN) events.delete(events.keys().next().value);
   document.getElementById("no-events").hidden = events.size > 0;
-  const items = [...events.values()].reverse().map((event) => item(event, severalCameras));
+  const items = [...events.values()].sort(later).map((event) => item(event, severalCameras));
   document.getElementById("events").replaceChildren(...items);
+}
+
+function later(one, other) {
+  const gone = (event) => Number(event.kind === "end");
+  return gone(one) - gone(other) || other.started - one.started;
 }
 
 function item(event, severalCameras) {

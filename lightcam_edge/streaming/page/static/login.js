@@ -3,7 +3,7 @@ const token = document.getElementById("token");
 const problem = document.getElementById("problem");
 
 // A link from another site brings a visitor here without the cookie that they have.
-if ((await fetch("/api/settings")).ok) location.replace("/");
+if ((await (await fetch("/api/login")).json()).known) location.replace("/");
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();

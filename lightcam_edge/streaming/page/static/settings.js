@@ -44,7 +44,7 @@ export class Settings {
     const settings = this.#settings.cameras[camera];
     if (!settings || performance.now() - this.#touched < OURS) return;
     element("threshold").value = settings.threshold;
-    this.#label(settings.threshold);
+    this.#label(...this.cameras().map((name) => this.#settings.cameras[name].threshold));
     this.previewed(null);
     for (const radio of document.querySelectorAll("[name=method]")) {
       radio.checked = radio.value === settings.method;
@@ -52,8 +52,10 @@ export class Settings {
     }
   }
 
-  #label(threshold) {
-    element("threshold-value").textContent = `${Math.round(100 * threshold)}%`;
+  /** Show a threshold, or from the lowest to the highest where the cameras' differ. */
+  #label(...thresholds) {
+    const shown = [Math.min(...thresholds), Math.max(...thresholds)].map((value) => Math.round(100 * value));
+    element("threshold-value").textContent = `${[...new Set(shown)].join("–")}%`;
   }
 
   #slid(threshold) {
