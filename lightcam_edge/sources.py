@@ -2,17 +2,15 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import NoReturn, TypeVar
 
 from lightcam_edge.errors import InputError
 from lightcam_edge.images import Photo, read_image
 from lightcam_edge.video import VIDEO_SUFFIXES, read_video
-
-if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
 
 IMAGE_SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".pnm")
@@ -176,9 +174,10 @@ def work_ahead(
     """Read frames and work on each in other threads, while the caller looks at earlier results.
 
     An image is decoded by the thread that works on it, a video's frames by one
-    for all of them. Results come in order, each as soon as it is there, even
-    where the next source is not known yet; `LOOK_AHEAD` wait beside those that
-    are worked on.
+    at a time. Each thread takes what comes next by itself: one that handed out
+    the frames would have to be woken for each. Results come in order, each as
+    soon as it is there, even where the next source is not known yet;
+    `LOOK_AHEAD` wait beside those that are worked on.
 
     Args:
         sources: what to read.
@@ -186,47 +185,60 @@ def work_ahead(
         work: called in one of `workers` threads, with each frame.
         workers: how many work at a time, at least 1.
     """
-    import queue
     import threading
-    from concurrent.futures import ThreadPoolExecutor
+    from concurrent.futures import Future
+    from queue import SimpleQueue
 
-    waiting: queue.Queue[Callable[[], Result] | None] = queue.Queue(workers + LOOK_AHEAD)
-    stopped = threading.Event()
+    tasks = _tasks(sources, enough_hw, work)
+    promised: SimpleQueue[Future[Result] | None] = SimpleQueue()
+    room, turn, stopped = threading.Semaphore(workers + LOOK_AHEAD), threading.Lock(), threading.Event()
 
-    def produce() -> None:
-        try:
-            for result in _results(sources, enough_hw, work, pool):
-                waiting.put(result)
-                if stopped.is_set():
+    def labour(busy: threading.Lock) -> None:
+        while True:
+            room.acquire()
+            with turn:
+                task = None if stopped.is_set() else next(tasks, None)
+                promise: Future[Result] = Future()
+                promised.put(None if task is None else promise)
+            with busy:
+                if task is None or stopped.is_set():
                     return
-        except BaseException as error:
-            failure = error
-            waiting.put(lambda: _raise(failure))
-        waiting.put(None)
+                try:
+                    promise.set_result(task())
+                except BaseException as error:
+                    promise.set_exception(error)
 
-    pool = ThreadPoolExecutor(workers)
-    threading.Thread(target=produce, daemon=True).start()  # may wait for stdin for ever
+    def results() -> Iterator[Result]:
+        while (promise := promised.get()) is not None:
+            result = promise.result()
+            room.release()
+            yield result
+
+    at_work = [threading.Lock() for _ in range(workers)]
+    for busy in at_work:
+        threading.Thread(target=labour, args=(busy,), daemon=True).start()  # may wait for stdin for ever
     try:
-        yield (result() for result in iter(waiting.get, None))
+        yield results()
     finally:
         stopped.set()
-        pool.shutdown(wait=False, cancel_futures=True)
-        with suppress(queue.Empty):
-            while True:
-                waiting.get_nowait()
+        room.release(workers)
+        for busy in at_work:  # Python must not end while a thread is inside a native library
+            with busy:
+                pass
 
 
-def _results(
-    sources: Iterable[Source],
-    enough_hw: tuple[int, int] | None,
-    work: Callable[[Frame], Result],
-    pool: "ThreadPoolExecutor",
+def _tasks(
+    sources: Iterable[Source], enough_hw: tuple[int, int] | None, work: Callable[[Frame], Result]
 ) -> Iterator[Callable[[], Result]]:
-    for source in sources:
-        if source.is_video or source.error:
-            yield from (pool.submit(work, frame).result for frame in read_frames(source, enough_hw))
-        else:
-            yield pool.submit(_read_and_work, source, enough_hw, work).result
+    """What there is to do for each frame; the last one raises what went wrong while looking for sources."""
+    try:
+        for source in sources:
+            if source.is_video or source.error:
+                yield from (partial(work, frame) for frame in read_frames(source, enough_hw))
+            else:
+                yield partial(_read_and_work, source, enough_hw, work)
+    except Exception as error:
+        yield partial(_raise, error)
 
 
 def _read_and_work(
@@ -235,5 +247,5 @@ def _read_and_work(
     return work(_read_image(source, enough_hw))
 
 
-def _raise(error: BaseException) -> NoReturn:
+def _raise(error: Exception) -> NoReturn:
     raise error
