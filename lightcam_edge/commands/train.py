@@ -36,6 +36,11 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
     multiple=True,
     help="Makes the masks: .keras, .tflite or lesson.npz. Several vote. Default: imagenet.",
 )
+@click.option(
+    "--unlabelled",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder of more photographs; ImageNet's network tells what each shows.",
+)
 @click.option("--validation-share", type=click.FloatRange(0, 0.5), default=0.1, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--precision", default="auto", show_default=True, help="auto, float32, mixed_bfloat16, ...")

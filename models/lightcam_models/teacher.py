@@ -162,8 +162,7 @@ def teach_from_imagenet(pixels: UInt8, targets: Int64, background: int | None, p
         progress: told the step, how many photographs are done, and of how many.
     """
     reader = Trunk.of(imagenet_classifier(dilated=False))
-    everything = _chunks(np.arange(len(pixels)), "reading", progress)
-    pooled = np.concatenate([reader.run(pixels[chunk]).mean(axis=(1, 2)) for chunk in everything])
+    pooled = _pooled(reader, pixels, progress)
     kernel, bias = fit_linear_classifier(pooled, targets, int(targets.max()) + 1)
     probabilities = softmax(pooled @ reader.kernel + reader.bias)
     objects = np.flatnonzero(targets != background)
@@ -181,6 +180,16 @@ def teach_from_imagenet(pixels: UInt8, targets: Int64, background: int | None, p
             masks[index] = mask
             progress("carrying masks to edges", done, len(objects))
     return Lesson(masks, softmax(pooled @ kernel + bias), certainty)
+
+
+def pooled_by_imagenet(pixels: UInt8, progress: Progress) -> Float32:
+    """Averaged features of the whole Lite0: (N, side, side, 3) uint8 photographs to (N, 1280)."""
+    return _pooled(Trunk.of(imagenet_classifier(dilated=False)), pixels, progress)
+
+
+def _pooled(reader: Trunk, pixels: UInt8, progress: Progress) -> Float32:
+    everything = _chunks(np.arange(len(pixels)), "reading", progress)
+    return np.concatenate([reader.run(pixels[chunk]).mean(axis=(1, 2)) for chunk in everything])
 
 
 def agreement(opinions: Sequence[Float32 | UInt8], rule: BoxRule) -> Float32:

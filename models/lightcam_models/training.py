@@ -27,6 +27,7 @@ from lightcam_models.objective import Localizing
 from lightcam_models.pictures import contact_sheet, training_curves
 from lightcam_models.precision import choose_policy, cpu_description
 from lightcam_models.progress import Progress
+from lightcam_models.pseudo_labels import add_pseudo_labels
 from lightcam_models.recipes import TRAINING_SHARE, Recipe
 from lightcam_models.teacher import (
     Lesson,
@@ -55,6 +56,7 @@ class Order:
         input_size: side of the model's input in pixels; the architecture's own if None.
         options: of the architecture.
         backbone: saved model whose layers it starts from, or None.
+        unlabelled: folder of more training photographs, see `add_pseudo_labels`, or None.
         teacher: what makes the masks, see `teach`; the ImageNet networks if empty.
         validation_share: of the photographs of each class, held out.
         seed: of the split, the weights, the order and the augmentation.
@@ -68,6 +70,7 @@ class Order:
     input_size: int | None = None
     options: Mapping[str, Any] | None = None
     backbone: Path | None = None
+    unlabelled: Path | None = None
     teacher: Sequence[str] = ()
     validation_share: float = 0.1
     seed: int = 0
@@ -82,6 +85,7 @@ class Order:
             "recipe": json.loads(json.dumps(asdict(self.recipe))),
             "data": self.dataset.digest,
             "backbone": self.backbone and str(self.backbone),
+            "unlabelled": self.unlabelled and str(self.unlabelled),
             "teacher": list(self.teacher),
             "validation_share": self.validation_share,
             "seed": self.seed,
@@ -148,8 +152,11 @@ def _claim(order: Order, state: Path, resume: bool) -> None:
 
 def _prepare(order: Order, state: Path, progress: Progress) -> tuple[Photographs, Photographs]:
     """Decode training photographs first and validation photographs after, so that each part is a view."""
-    training, validation = split_validation(order.dataset, order.validation_share, order.seed)
-    everything = replace(order.dataset, examples=training.examples + validation.examples)
+    dataset = order.dataset.absolute() if order.unlabelled else order.dataset
+    training, validation = split_validation(dataset, order.validation_share, order.seed)
+    if order.unlabelled:
+        training = add_pseudo_labels(training, order.unlabelled, order.out, progress)
+    everything = replace(training, examples=training.examples + validation.examples)
     pixels, dataset = decode_photographs(everything, state, progress)
     targets = np.array([dataset.labels.index(example.label) for example in dataset.examples])
     lesson = _lesson(order, dataset, pixels, targets, progress) if order.recipe.mask_weight else None

@@ -70,6 +70,11 @@ class Dataset:
         lines = sorted(self._line(example) for example in self.examples)
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
+    def absolute(self) -> "Dataset":
+        """The same with absolute paths, so that photographs from elsewhere can join."""
+        examples = tuple(replace(example, path=example.path.resolve()) for example in self.examples)
+        return replace(self, examples=examples, root=self.root.resolve())
+
     def _line(self, example: Example) -> str:
         offset, size = example.member or (0, example.path.stat().st_size)
         return "\t".join(
