@@ -298,6 +298,7 @@ def test_who_listens_and_the_model_are_checked_with_the_cameras_and_told_by_line
     assert run.stderr.startswith(f"error: {config}:2: serve: the page on 0.0.0.0 would be open")
     assert "error: --video seen.gif ends in neither" in overruled.stderr
     assert ": model: " not in overruled.stderr
+    assert "only one camera can" in call("-", "-", "--check-config").stderr
 
 
 @pytest.mark.parametrize(

@@ -169,7 +169,7 @@ def _check(
 def _told(wishes: "Wishes", problems: list[LightcamError]) -> list[str]:
     """What each camera would do; what is wrong with anything is added to the problems."""
     from lightcam_edge.streaming.listeners import Listeners
-    from lightcam_edge.streaming.planning import placed
+    from lightcam_edge.streaming.planning import check_together, placed, plan_camera
 
     @contextmanager
     def trying(place: str) -> Iterator[None]:
@@ -180,30 +180,25 @@ def _told(wishes: "Wishes", problems: list[LightcamError]) -> list[str]:
             problems.append(error)
 
     told: list[str] = []
+    plans: list[CameraPlan] = []
     localizer: Localizer | None = None
     Listeners.parse(wishes.of_stream, lambda option: trying(wishes.place(option)))
     with trying(wishes.place("model")):
         localizer = _localizer(wishes.of_stream)
     for name in wishes.cameras:
         with trying(""):
-            told.append(_told_of_camera(wishes, name, localizer))
+            plans.append(plan_camera(wishes, name, localizer_options))
+            if localizer is not None:
+                with placed(wishes.place_of_camera(name)):
+                    told.append(_plan_text(plans[-1], localizer))
+    with trying(""):
+        check_together(plans)
     return told
 
 
-def _told_of_camera(wishes: "Wishes", name: str, localizer: "Localizer | None") -> str:
-    """What a camera would do; less is known without a model.
-
-    Raises:
-        LightcamError: if its values do not make sense.
-    """
-    from lightcam_edge.streaming.planning import placed, plan_camera
-
-    plan = plan_camera(wishes, name, localizer_options)
-    if localizer is None:
-        return f"{name}: {plan.spec}"
-    with placed(wishes.place_of_camera(name)):
-        own = localizer.with_options(plan.options)
-    return f"{name}: {plan.spec}  {own.card.name}, {own.method}, threshold {own.rule.threshold:g}"
+def _plan_text(plan: "CameraPlan", localizer: "Localizer") -> str:
+    own = localizer.with_options(plan.options)
+    return f"{plan.name}: {plan.spec}  {own.card.name}, {own.method}, threshold {own.rule.threshold:g}"
 
 
 def _print_cameras(as_json: bool) -> None:
