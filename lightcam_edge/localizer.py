@@ -314,15 +314,14 @@ class Localizer:
     def conclude(self, fit: Fit, outputs: Outputs, stopwatch: Stopwatch | None = None) -> Localization:
         """Find class and boxes in what the network said: the half of `localize` that the options rule."""
         stopwatch = stopwatch or Stopwatch()
-        class_index = int(outputs.scores.argmax()) if self._wanted is None else self._wanted
-        by_region = self.scoring == "region"
-        cam = self._activation_map(outputs, self._mapped(outputs.scores) if by_region else class_index)
+        cam = self._activation_map(outputs)
         stopwatch.lap("cam")
         scores = outputs.scores
-        if by_region:
+        if self.scoring == "region":
             detections, scores = self._by_region(cam, fit, outputs)
             class_index = detections[0].class_index if detections else self._nothing(scores)
         else:
+            class_index = self._frames_class(scores)
             detections = self._by_frame(cam, fit, class_index, float(scores[class_index]))
         stopwatch.lap("box")
         return Localization(
@@ -336,11 +335,11 @@ class Localizer:
             stopwatch.total(),
         )
 
-    def _activation_map(self, outputs: Outputs, class_index: int) -> Float32:
+    def _activation_map(self, outputs: Outputs) -> Float32:
         if self.method == "br-avgcam":
             cam = np.asarray(outputs.features @ self._br_avgcam, np.float32)
         else:
-            cam = class_activation_map(outputs.features, self._weights, class_index)
+            cam = class_activation_map(outputs.features, self._weights, self._mapped(outputs.scores))
         return smooth(cam, self.card.cam.smoothing)
 
     def _by_frame(self, cam: Float32, fit: Fit, class_index: int, score: float) -> list[Detection]:
@@ -377,15 +376,19 @@ class Localizer:
             return boxes_by_peaks(cam, self.input_hw, self.rule.threshold)
         return boxes_from_map(upsample(cam, self.input_hw), self.rule, max_boxes=0)
 
+    def _frames_class(self, scores: Float32) -> int:
+        """The class of the frame: the one asked for, or the best."""
+        return int(scores.argmax()) if self._wanted is None else self._wanted
+
     def _mapped(self, scores: Float32) -> int:
-        """The class whose CAM shows the regions: the one asked for, or the best that is an object."""
-        if self._wanted is not None:
-            return self._wanted
+        """The class whose CAM is looked at: where regions are scored, the best that is an object."""
+        if self.scoring == "frame" or self._wanted is not None:
+            return self._frames_class(scores)
         order = scores.argsort()[::-1]
         return int(order[0] if order[0] != self._background else order[1])
 
     def _nothing(self, scores: Float32) -> int:
         """The class of a frame in which no region is an object."""
-        if self._wanted is not None:
-            return self._wanted
-        return int(scores.argmax()) if self._background is None else self._background
+        if self._wanted is not None or self._background is None:
+            return self._frames_class(scores)
+        return self._background

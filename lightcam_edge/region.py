@@ -40,7 +40,7 @@ def region_scores(features: Float32, weights: Float32, bias: Float32) -> Float32
     Returns:
         (C,) softmax scores.
     """
-    mean = np.einsum("hwk->k", features) / (features.shape[0] * features.shape[1])
+    mean = features.sum(axis=(0, 1)) / (features.shape[0] * features.shape[1])
     logits = mean @ weights + bias
     powers = np.exp(logits - logits.max())
     return np.asarray(powers / powers.sum(), np.float32)
