@@ -105,3 +105,16 @@ def test_a_training_learns_them_and_holds_none_of_them_out(unlabelled: Path, tmp
     assert described["unlabelled"] == str(unlabelled)
     assert described["results"]["validation_images"] == 3
     assert not (out / "state").exists()
+
+
+def test_the_number_of_epochs_counts_them(unlabelled: Path, tmp_path: Path) -> None:
+    folder = write_photographs(tmp_path / "data", count=70)
+    for number in range(400):
+        save(unlabelled / "many" / f"{number}.png", paint((8, 8)))
+    few, many = (
+        place(str(folder), tmp_path / "out", "masks", unlabelled=more, progress=QUIET)
+        for more in (None, unlabelled)
+    )
+
+    assert few.recipe.epochs == round(10_000 / 189)
+    assert many.recipe.epochs == round(10_000 / (189 + 407))

@@ -8,6 +8,7 @@ from typing import Any
 
 from lightcam_edge.errors import UsageError
 from lightcam_models.datasets import load_dataset
+from lightcam_models.datasets.photographs import image_files
 from lightcam_models.progress import Progress
 from lightcam_models.recipes import RECIPES
 from lightcam_models.teacher import IMAGENET, TEACHERS
@@ -55,8 +56,9 @@ def place(
     progress.line(
         f"{dataset.name}: {found}; {len(dataset.skipped)} skipped; background: {dataset.background}"
     )
+    others = len(image_files(unlabelled, nested=True)) if unlabelled else 0
     settled = RECIPES[recipe].resolved(
-        round(len(dataset.examples) * (1 - validation_share)),
+        round(len(dataset.examples) * (1 - validation_share)) + others,
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,
