@@ -57,6 +57,18 @@ def test_what_was_measured_goes_before_what_a_card_states() -> None:
     assert localization({"model": {"stated_localization": None}, "accuracy": None}) is None
 
 
+def test_photographs_without_boxes_are_not_told_as_the_source_of_what_the_cards_state(
+    benchmark: dict[str, Any],
+) -> None:
+    classes_only = {"data": "photos test", "top1_localization": None}
+    results = [one | {"accuracy": classes_only} for one in benchmark["results"]]
+
+    drawing = accuracy_dots(benchmark | {"results": results})
+
+    assert drawing is not None
+    assert "Class and box right, % (as the model cards state it)" in texts(drawing)
+
+
 def test_without_any_accuracy_there_are_bars_only(benchmark: dict[str, Any], tmp_path: Path) -> None:
     results = [one | {"model": one["model"] | {"stated_localization": None}} for one in benchmark["results"]]
 

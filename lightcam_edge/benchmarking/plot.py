@@ -28,7 +28,7 @@ STYLE = """
 :root { color-scheme: light dark; --ink: #1c2024; --faint: #d5d9dd; --paper: #ffffff; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e9ec; --faint: #3a4047; --paper: #15181b; } }
 body { color: var(--ink); background: var(--paper); font: 15px/1.5 system-ui, sans-serif;
-  max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+  max-width: 68rem; margin: 2rem auto; padding: 0 1rem; }
 svg { max-width: 100%; height: auto; font-family: inherit; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; }
@@ -131,16 +131,19 @@ def accuracy_dots(benchmark: Values) -> Drawing | None:
 
 def localization(result: Values) -> float | None:
     """Class and box right, in percent: measured in this run, or else as the model card states it."""
+    here, stated = _measured_here(result), result["model"].get("stated_localization")
+    return here if here is not None or stated is None else float(stated)
+
+
+def _measured_here(result: Values) -> float | None:
+    """Class and box right, in percent, on `--data`; None without that, or where its boxes are not known."""
     accuracy = result.get("accuracy")
-    if accuracy and accuracy["top1_localization"]:
-        return float(accuracy["top1_localization"][0])
-    stated = result["model"].get("stated_localization")
-    return None if stated is None else float(stated)
+    return float(accuracy["top1_localization"][0]) if accuracy and accuracy["top1_localization"] else None
 
 
 def _accuracy_title(known: Sequence[tuple[Values, float]]) -> str:
-    measured_here = all(one.get("accuracy") for one, _ in known)
-    source = known[0][0]["accuracy"]["data"] if measured_here else "as the model cards state it"
+    here = all(_measured_here(one) is not None for one, _ in known)
+    source = known[0][0]["accuracy"]["data"] if here else "as the model cards state it"
     return f"Class and box right, % ({source})"
 
 

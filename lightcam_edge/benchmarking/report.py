@@ -192,7 +192,7 @@ def _memory_rows(results: Sequence[Values]) -> list[Row]:
         memory = one["memory"]
         times = (f"{median(one[name]):.1f}" for name in ("import_ms", "init_ms", "first_image_ms"))
         sizes = (f"{memory[name] / MB:.1f}" for name in ("model_file", "tensor_arena", "after_load", "peak"))
-        rows.append((way(one), *times, *sizes, f"{memory['growth'] / 1000:.0f}"))
+        rows.append((way(one), *times, *sizes, str(round(memory["growth"] / 1000))))
     return rows
 
 
