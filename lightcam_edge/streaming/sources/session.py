@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable
-from functools import partial
 
 from lightcam_edge.errors import LightcamError
 from lightcam_edge.streaming.sources.freezing import FreezeWatch
@@ -60,7 +59,7 @@ class Session:
 
     def _read_one(self) -> bool:
         try:
-            picture = self._camera.read(partial(self._wants, self))
+            picture = self._camera.read(self._is_wanted)
         except CorruptPictureError:
             self.corrupt += 1
             return True
@@ -74,6 +73,12 @@ class Session:
         if self.pictures == 1:
             self._news.set()
         return True
+
+    def _is_wanted(self, arrived_ns: int) -> bool:
+        wanted = self._wants(self, arrived_ns)
+        if not wanted:  # and so it is not known whether it can be decoded, but it came
+            self._quiet_since_ns = time.monotonic_ns()
+        return wanted
 
     def _close(self) -> None:
         try:
