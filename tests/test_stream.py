@@ -32,6 +32,14 @@ PATIENCE_S = 60
 QUICK = ("--absent-seconds", "0.5", "--hold-seconds", "0.2", "--appear-seconds", "0")
 
 
+@pytest.fixture(autouse=True)
+def _heeds_ctrl_c() -> Iterator[None]:
+    """Children heed SIGINT, which a shell has its background jobs ignore, the tests among them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def call(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*CALL, *map(str, arguments)], capture_output=True, text=True, timeout=PATIENCE_S, **options
