@@ -78,6 +78,7 @@ def write_result(
             "recipe": {"epochs": 20, "training_size": 224, "learning_rate": 1e-3},
             "data": {"name": data, "images": 1234},
         },
+        "quantization": {"scheme": "int8"},
         "parity": {"images": 100, "top1_agreement": 0.98},
         "evaluation": {kind: trial(row) for kind in boxes},
     } | changes
@@ -127,7 +128,7 @@ def test_a_measured_row_stands_beside_the_papers(page: Path) -> None:
     ) in text
     assert (
         "| table2-cat-dog | 2026-11-25 | 61.5 | 0.1, 1.2 | 20 | 224 | 224 | 0.001 | 0 | float32 | 1,234 "
-        "| 98% of 100 | 4 x Cortex-A76; asimddp; 8 GB; Debian | keras 3.15.1 |"
+        "| int8 | 98% of 100 | 4 x Cortex-A76; asimddp; 8 GB; Debian | keras 3.15.1 |"
     ) in text
 
 

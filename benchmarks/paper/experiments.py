@@ -5,7 +5,7 @@
     python benchmarks/paper/experiments.py tables
     python benchmarks/paper/experiments.py report --data-root ../shared/datasets
 
-Each row trains one network from random weights, converts it to int8, counts
+Each row trains one network from random weights, makes a model file of it, counts
 what that file gets right, and leaves a file in results/. What is there already
 is not done again, and a training that was cut off goes on, so the same line may
 be repeated. --tiny does the same in a minute, in a folder of its own.

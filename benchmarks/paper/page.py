@@ -68,7 +68,8 @@ HOW = (
     "seed",
     "precision",
     "photographs",
-    "int8 agrees with Keras",
+    "file",
+    "it agrees with Keras",
     "machine",
     "software",
 )
@@ -216,6 +217,7 @@ def _how(values: Values) -> Row:
         str(budget.seed),
         training["precision"],
         f"{training['data']['images']:,}",
+        values["quantization"]["scheme"],
         f"{parity['top1_agreement']:.0%} of {parity['images']}",
         f"{cores}; {flags}; {machine['memory_mb'] / 1000:.0f} GB; {machine['os']}",
         ", ".join(f"{name} {number}" for name, number in versions.items()),

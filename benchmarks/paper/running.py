@@ -1,4 +1,4 @@
-"""One experiment: train, convert to int8, count what the file gets right, write it all down."""
+"""One experiment: train, convert, count what the file gets right, write it all down."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from plan import COMPONENT, THRESHOLD, TINY_TEST, TINY_TRAINING, Budget, Experiment
+from plan import COMPONENT, QUANTIZATION, THRESHOLD, TINY_TEST, TINY_TRAINING, Budget, Experiment
 
 from lightcam_edge.benchmarking.board import read_board, read_state
 from lightcam_edge.errors import LightcamError
@@ -59,7 +59,7 @@ class Place:
         return self.work / experiment.name
 
     def model_of(self, experiment: Experiment) -> Path:
-        """Its int8 model file."""
+        """Its model file."""
         return self.folder_of(experiment) / f"{experiment.row}.tflite"
 
 
@@ -73,7 +73,7 @@ def run(experiment: Experiment, budget: Budget, place: Place, tiny: bool) -> Pat
     folder, model = place.folder_of(experiment), place.model_of(experiment)
     train(experiment, budget, place.data_root, folder, tiny)
     if not model.exists():
-        calibration = ("--quantize", "int8", "--calibration", folder / "images.txt")
+        calibration = ("--quantize", QUANTIZATION[experiment.table], "--calibration", folder / "images.txt")
         call("convert", folder / "model.keras", *calibration, "--name", experiment.row, "--out", model)
     evaluation = {
         boxes: evaluate(model, experiment, boxes, place.data_root, tiny) for boxes in experiment.boxes
