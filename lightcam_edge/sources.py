@@ -1,5 +1,6 @@
 """From what the user names to images: files, folders, patterns, lists and videos, one frame at a time."""
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -95,19 +96,22 @@ def _expand(name: str, leave_out: Path | None) -> Iterator[Source]:
 
 
 def _search(folder: Path, leave_out: Path | None) -> Iterator[Source]:
-    found = sorted(
-        path for path in folder.rglob("*") if _is_wanted(path, folder) and not _is_inside(path, leave_out)
-    )
+    wanted = (path for path in _walk(folder) if not _is_inside(path, leave_out))
+    found = sorted(wanted, key=lambda path: path.parts)
     if not found:
         yield Source(folder, Path(folder.name), f"{folder} holds no image or video: give a folder that does")
     for path in found:
         yield Source(path, path.relative_to(folder))
 
 
-def _is_wanted(path: Path, folder: Path) -> bool:
-    """Hidden files are not: half-written files have such names, and what macOS leaves beside images."""
-    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return not hidden and path.suffix.lower() in SUFFIXES and path.is_file()
+def _walk(folder: Path) -> Iterator[Path]:
+    """Images and videos; hidden ones are half-written, or what macOS leaves beside images."""
+    for place, folders, names in os.walk(folder):
+        folders[:] = (name for name in folders if not name.startswith("."))
+        for name in names:
+            path = Path(place, name)
+            if not name.startswith(".") and path.suffix.lower() in SUFFIXES and path.is_file():
+                yield path
 
 
 def _is_inside(path: Path, folder: Path | None) -> bool:
