@@ -1,3 +1,5 @@
+import zlib
+
 import numpy as np
 import pytest
 
@@ -97,6 +99,16 @@ def test_an_image_of_the_inputs_size_stays_as_it_is(rng: np.random.Generator) ->
 
     for resize in RESIZES:
         assert (fit_pixels(pixels, Fit(INPUT_HW, INPUT_HW, resize)) == pixels).all()
+
+
+@pytest.mark.parametrize(("image_hw", "digest"), [((60, 100), 2448432757), ((90, 170), 3904354177)])
+def test_every_processor_comes_to_the_same_pixels(image_hw: tuple[int, int], digest: int) -> None:
+    rows, columns, channels = np.indices((*image_hw, 3))
+    pixels = (rows * 37 + columns * columns * 11 + channels * 83).astype(np.uint8)
+
+    fitted = fit_pixels(pixels, Fit(image_hw, INPUT_HW))
+
+    assert zlib.crc32(fitted.tobytes()) == digest
 
 
 def test_fine_stripes_become_grey_and_not_other_stripes() -> None:
