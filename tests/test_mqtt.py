@@ -131,7 +131,8 @@ def test_availability_follows_the_camera_and_the_program(start: Start, listener:
         sink.status(status(state))
         wait_until(lambda said=said: listener.last(CAMERA_AVAILABILITY) == said)
     assert listener.last(AVAILABILITY) == "online"
-    assert json.loads(listener.last(f"{PREFIX}/{CAMERA}/diagnostics") or "")["state"] == "live"
+    diagnostics = f"{PREFIX}/{CAMERA}/diagnostics"  # comes after the availability
+    wait_until(lambda: json.loads(listener.last(diagnostics) or "{}").get("state") == "live")
 
     sink.close()
     wait_until(lambda: listener.last(CAMERA_AVAILABILITY) == "offline")
