@@ -83,8 +83,8 @@ export class Connection {
     this.changed(false);
     this.#timer = setTimeout(() => this.#open(), this.#wait);
     this.#wait = Math.min(2 * this.#wait, LONGEST_WAIT);
-    const answer = await fetch("/healthz", { cache: "no-store" }).catch(() => null);
-    const settings = answer && (await fetch("/api/settings").catch(() => null));
-    if (settings?.status === 401) location.replace("/login");
+    const answer = await fetch("/api/login", { cache: "no-store" }).catch(() => null);
+    const visitor = await answer?.json().catch(() => null);
+    if (visitor && !visitor.known) location.replace("/login");
   }
 }
