@@ -36,9 +36,7 @@ DOUBTED, BELIEVED = 0.35, 0.7  # IoU of the teachers' boxes
 CUT_BELIEF = 0.5
 
 
-def decode_photographs(
-    dataset: Dataset, folder: Path, progress: Progress, side: int = SIDE
-) -> tuple[UInt8, Dataset]:
+def decode_photographs(dataset: Dataset, folder: Path, progress: Progress) -> tuple[UInt8, Dataset]:
     """Decode and squash every photograph once, through the device's own code.
 
     The pixels lie in a file mapped into memory, so a set may be larger than it.
@@ -47,25 +45,24 @@ def decode_photographs(
         dataset: the photographs; broken ones are reported and left out.
         folder: where the file is kept; one that fits the data is used again.
         progress: told how far it is, and of broken files.
-        side: height and width to squash to, in pixels.
 
     Returns:
-        (N, side, side, 3) uint8 RGB, and the data set without the broken ones.
+        (N, SIDE, SIDE, 3) uint8 RGB, and the data set without the broken ones.
 
     Raises:
         UsageError: if no photograph is left.
     """
     note, pixels_file = folder / "photographs.json", folder / "photographs.npy"
-    key = {"digest": dataset.digest, "side": side}
+    key = {"digest": dataset.digest, "side": SIDE}
     if note.exists() and pixels_file.exists():
         known = json.loads(note.read_text())
         if {name: known[name] for name in key} == key:
             return _kept(pixels_file, dataset, known["kept"])
     folder.mkdir(parents=True, exist_ok=True)
-    pixels = np.lib.format.open_memmap(pixels_file, "w+", np.uint8, (len(dataset.examples), side, side, 3))
+    pixels = np.lib.format.open_memmap(pixels_file, "w+", np.uint8, (len(dataset.examples), SIDE, SIDE, 3))
     kept: list[int] = []
     with ThreadPoolExecutor(2) as pool:
-        decoded = pool.map(lambda example: _squashed(example, side), dataset.examples)
+        decoded = pool.map(_squashed, dataset.examples)
         for index, photo in enumerate(decoded):
             progress("decoding", index + 1, len(dataset.examples))
             if isinstance(photo, str):
@@ -80,12 +77,12 @@ def decode_photographs(
     return _kept(pixels_file, dataset, kept)
 
 
-def _squashed(example: Example, side: int) -> UInt8 | str:
+def _squashed(example: Example) -> UInt8 | str:
     try:
-        photo = decode_image(read_bytes(example), str(example.path), (side, side))
+        photo = decode_image(read_bytes(example), str(example.path), (SIDE, SIDE))
     except InputError as error:
         return str(error)
-    return fit_pixels(photo.pixels, Fit(photo.image_hw, (side, side)))
+    return fit_pixels(photo.pixels, Fit(photo.image_hw, (SIDE, SIDE)))
 
 
 def _kept(pixels_file: Path, dataset: Dataset, kept: Sequence[int]) -> tuple[UInt8, Dataset]:
