@@ -11,12 +11,13 @@ from painted import paint, save, write_photographs
 from lightcam_edge.box import Box
 from lightcam_edge.errors import InputError, UsageError
 from lightcam_models import training
-from lightcam_models.datasets import Dataset, load_dataset
+from lightcam_models.datasets import Dataset, load_dataset, split_validation
 from lightcam_models.ordering import place
 from lightcam_models.progress import Progress
 from lightcam_models.pseudo_labels import SURE, add_pseudo_labels
 
 QUIET = Progress(quiet=True)
+NOTHING = Dataset("none", ("red", "blue"), None, ())
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def unlabelled(tmp_path: Path) -> Path:
 
 
 def test_photographs_get_the_class_they_show(labelled: Dataset, unlabelled: Path, tmp_path: Path) -> None:
-    joined = add_pseudo_labels(labelled, unlabelled, tmp_path / "out", QUIET)
+    joined = add_pseudo_labels(labelled, NOTHING, unlabelled, tmp_path / "out", QUIET)
 
     added = joined.examples[len(labelled.examples) :]
     assert joined.examples[: len(labelled.examples)] == labelled.examples
@@ -52,7 +53,7 @@ def test_what_was_said_of_each_is_kept_and_the_unsure_left_out(
     labelled: Dataset, unlabelled: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    add_pseudo_labels(labelled, unlabelled, out, QUIET)
+    add_pseudo_labels(labelled, NOTHING, unlabelled, out, QUIET)
     with (out / "pseudo-labels.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert {Path(row["path"]).name for row in rows} == {
@@ -63,22 +64,33 @@ def test_what_was_said_of_each_is_kept_and_the_unsure_left_out(
         f"{row['path']},{row['label']},{0.95 if number else SURE - 0.01}" for number, row in enumerate(rows)
     ]
     (out / "pseudo-labels.csv").write_text("\n".join(["path,label,probability", *lines]) + "\n")
-    again = add_pseudo_labels(labelled, unlabelled, out, QUIET)
+    again = add_pseudo_labels(labelled, NOTHING, unlabelled, out, QUIET)
 
     assert len(again.examples) == len(labelled.examples) + len(rows) - 1
 
 
-def test_a_damaged_table_is_refused(labelled: Dataset, unlabelled: Path, tmp_path: Path) -> None:
+def test_labelled_photographs_in_the_same_folder_are_left_out(tmp_path: Path) -> None:
+    folder = write_photographs(tmp_path / "data", count=5)
+    everything = load_dataset(folder, "train", background="background").absolute()
+    training_part, held_out = split_validation(everything, 0.2, seed=0)
+    with pytest.raises(UsageError, match="not labelled already"):
+        add_pseudo_labels(training_part, held_out, folder / "train", tmp_path / "out", QUIET)
+
+
+@pytest.mark.parametrize("row", ["a,b", "{here},green,0.99", "gone.png,red,0.99"])
+def test_a_damaged_table_is_refused(labelled: Dataset, unlabelled: Path, tmp_path: Path, row: str) -> None:
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "pseudo-labels.csv").write_text("path,label\na,b\n")
+    here = unlabelled / "below" / "red-0.png"
+    table = f"path,label,probability\n{row.format(here=here)}\n"
+    (tmp_path / "out" / "pseudo-labels.csv").write_text(table)
     with pytest.raises(InputError, match="remove it to have it made again"):
-        add_pseudo_labels(labelled, unlabelled, tmp_path / "out", QUIET)
+        add_pseudo_labels(labelled, NOTHING, unlabelled, tmp_path / "out", QUIET)
 
 
 def test_a_folder_without_images_is_refused(labelled: Dataset, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="holds no image"):
-        add_pseudo_labels(labelled, tmp_path / "empty", tmp_path / "out", QUIET)
+        add_pseudo_labels(labelled, NOTHING, tmp_path / "empty", tmp_path / "out", QUIET)
 
 
 def test_a_training_learns_them_and_holds_none_of_them_out(unlabelled: Path, tmp_path: Path) -> None:

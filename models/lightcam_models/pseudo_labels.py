@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,32 +21,40 @@ SURE = 0.9
 HEAD = ("path", "label", "probability")
 
 
-def add_pseudo_labels(labelled: Dataset, folder: Path, out: Path, progress: Progress) -> Dataset:
+def add_pseudo_labels(
+    labelled: Dataset, held_out: Dataset, folder: Path, out: Path, progress: Progress
+) -> Dataset:
     """Labelled photographs, and after them those of a folder whose class is sure.
 
     A linear classifier on the whole ImageNet network's averaged features learns
     the labelled photographs and names the others (pseudo-labels, Lee 2013). What
-    it is less sure of than `SURE` is left out. All it said is kept in
+    it is less sure of than `SURE` is left out, and so are photographs that somebody
+    labelled, which may lie in the same folder. All it said is kept in
     `pseudo-labels.csv`, to be looked at, and read again where the file is there.
 
     Args:
         labelled: the training photographs, by absolute paths.
+        held_out: those that training must not see, the same way.
         folder: the others, sub-folders included.
         out: where the table is written, and pixels for the while in `state/`.
         progress: told how far it is.
 
     Raises:
-        UsageError: if the folder holds no image.
-        InputError: if the table cannot be read.
+        UsageError: if the folder holds no other image.
+        InputError: if the table cannot be read, or names what is not there.
     """
     table = out / "pseudo-labels.csv"
     if not table.exists():
-        write_atomically(table, _name(labelled, folder, out / "state", progress).encode())
+        known = {example.path for example in labelled.examples + held_out.examples}
+        files = [path for path in map(Path.resolve, image_files(folder, nested=True)) if path not in known]
+        if not files:
+            raise UsageError(f"--unlabelled {folder} holds no image that is not labelled already")
+        write_atomically(table, _name(labelled, files, folder, out / "state", progress).encode())
     try:
         with table.open(newline="") as file:
             rows = list(csv.DictReader(file))
-        sure = [Example(Path(row["path"]), row["label"]) for row in rows if float(row["probability"]) >= SURE]
-    except (OSError, ValueError, KeyError) as error:
+        sure = [_example(row, labelled) for row in rows if float(row["probability"]) >= SURE]
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"cannot read {table} ({error}): remove it to have it made again") from error
     counts = ", ".join(f"{sum(one.label == label for one in sure)} {label}" for label in labelled.labels)
     progress.line(f"unlabelled: {len(sure)} of {len(rows)} named: {counts}; see {table}")
@@ -53,11 +62,16 @@ def add_pseudo_labels(labelled: Dataset, folder: Path, out: Path, progress: Prog
     return replace(labelled, examples=labelled.examples + tuple(sure), root=root)
 
 
-def _name(labelled: Dataset, folder: Path, state: Path, progress: Progress) -> str:
-    """The table: path, class and its probability of every photograph of a folder."""
-    files = [path.resolve() for path in image_files(folder, nested=True)]
-    if not files:
-        raise UsageError(f"--unlabelled {folder} holds no image")
+def _example(row: dict[str, str], labelled: Dataset) -> Example:
+    path = Path(row["path"])
+    path.stat()  # raises where it is gone
+    if row["label"] not in labelled.labels:
+        raise ValueError(f"{row['label']} is no class")
+    return Example(path, row["label"])
+
+
+def _name(labelled: Dataset, files: Sequence[Path], folder: Path, state: Path, progress: Progress) -> str:
+    """The table: path, class and its probability of photographs below a folder."""
     others = replace(
         labelled, examples=tuple(Example(path, labelled.labels[0]) for path in files), root=folder.resolve()
     )

@@ -128,8 +128,8 @@ def train(order: Order, resume: bool = False, progress: Progress | None = None) 
     started = time.time()
     training, validation = _prepare(order, state, progress)
     policy = choose_policy(order.precision, _network(order, None))
-    network, history, model = _fit(order, state, training, validation, policy, progress)
-    final = _final_network(order, network, model, training)
+    history, model = _fit(order, state, training, validation, policy, progress)
+    final = _final_network(order, model, training)
     results = _assess(order, final, validation, progress)
     _write(order, final, history, results, model, policy, time.time() - started)
     shutil.rmtree(state)
@@ -155,7 +155,7 @@ def _prepare(order: Order, state: Path, progress: Progress) -> tuple[Photographs
     dataset = order.dataset.absolute() if order.unlabelled else order.dataset
     training, validation = split_validation(dataset, order.validation_share, order.seed)
     if order.unlabelled:
-        training = add_pseudo_labels(training, order.unlabelled, order.out, progress)
+        training = add_pseudo_labels(training, validation, order.unlabelled, order.out, progress)
     everything = replace(training, examples=training.examples + validation.examples)
     pixels, dataset = decode_photographs(everything, state, progress)
     targets = np.array([dataset.labels.index(example.label) for example in dataset.examples])
@@ -190,7 +190,7 @@ def _network(order: Order, size: int | None) -> keras.Model:
 
 def _fit(
     order: Order, state: Path, training: Photographs, validation: Photographs, policy: str, progress: Progress
-) -> tuple[keras.Model, list[dict[str, float]], Localizing]:
+) -> tuple[list[dict[str, float]], Localizing]:
     recipe, background = order.recipe, order.dataset.background_index
     full = order.input_size or _network(order, None).input_shape[1]
     size = recipe.training_size or round(full * TRAINING_SHARE / 32) * 32
@@ -230,7 +230,7 @@ def _fit(
             TrainingProgress(progress, recipe.epochs or 0, steps, recipe.batch_size, first_epoch),
         ],
     )
-    return network, history, model
+    return history, model
 
 
 def _batches(
@@ -312,9 +312,7 @@ def _restore_weights(model: Localizing, state: Path) -> None:
         model.load_weights(state / f"epoch-{epoch}.weights.h5")
 
 
-def _final_network(
-    order: Order, network: keras.Model, model: Localizing, training: Photographs
-) -> keras.Model:
+def _final_network(order: Order, model: Localizing, training: Photographs) -> keras.Model:
     """The trained network at the model's input size, in float32, with statistics of that size."""
     final = build_model(
         order.architecture,
@@ -323,10 +321,10 @@ def _final_network(
         weights=None,
         **(order.options or {}),
     )
-    final.set_weights(network.get_weights())
-    if final.input_shape == network.input_shape:
+    final.set_weights(model.network.get_weights())
+    if final.input_shape == model.network.input_shape:
         return final
-    learnt = {layer.name for layer in network.layers if layer.trainable}
+    learnt = {layer.name for layer in model.network.layers if layer.trainable}
     recipe = replace(order.recipe, augmentation=replace(order.recipe.augmentation, paste=0.0))
     whole = _batches(replace(order, recipe=recipe), training, model, final.input_shape[1], True)
     recompute_batch_norm(final, whole, learnt)
