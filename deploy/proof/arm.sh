@@ -18,7 +18,7 @@ look_portably() {
         "$work/tflite/bin/pip" install --quiet tflite-runtime==2.14.0 'numpy<2' opencv-python-headless==4.6.0.66 pillow click
     }
     PYTHONPATH=$work/repository "$work/tflite/bin/python" "$here/look_portably.py" \
-        "$work/share/pictures" "$work/share/portable.npz" "$work/share/x86.npz"
+        "$work/share/pictures" "$work/share/portable.npz"
 }
 
 prepare() {

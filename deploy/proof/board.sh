@@ -46,7 +46,7 @@ must lightcam-edge run $repository/lightcam_edge/samples --out found
 must lightcam-edge inspect lite
 must lightcam-edge benchmark nano --runs 2 --rounds 1 --threads 1
 step lightcam-edge doctor
-must $python $repository/deploy/proof/look.py /mnt/share/pictures "/mnt/share/$1.npz" /mnt/share/x86.npz
+must $python $repository/deploy/proof/look.py /mnt/share/pictures "/mnt/share/$1.npz"
 export PYTHONPATH=/mnt/share/pytest LIGHTCAM_TINY_MODEL=/mnt/share/tiny.tflite
 must $python -m pytest -c $repository/pyproject.toml -p no:cacheprovider -q "${device_tests[@]}"
 unset PYTHONPATH
