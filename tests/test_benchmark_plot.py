@@ -11,7 +11,16 @@ import pytest
 from click.testing import CliRunner
 
 from lightcam_edge.benchmarking.canvas import Dot, Drawing, Line, Rect, Text, stacked, to_png, to_svg
-from lightcam_edge.benchmarking.plot import accuracy_dots, localization, stage_bars, ticks, write_plot
+from lightcam_edge.benchmarking.plot import (
+    LATENCY,
+    WORK,
+    accuracy_dots,
+    localization,
+    pareto_front,
+    stage_bars,
+    ticks,
+    write_plot,
+)
 from lightcam_edge.commands.benchmark import command
 
 
@@ -39,7 +48,7 @@ def test_bars_are_as_long_as_the_medians_of_their_stages(benchmark: dict[str, An
 
 
 def test_dots_stand_by_latency_and_by_what_the_cards_state(benchmark: dict[str, Any]) -> None:
-    drawing = accuracy_dots(benchmark)
+    drawing = accuracy_dots(benchmark, LATENCY)
 
     assert drawing is not None
     nano, tiny = (one for one in drawing.shapes if isinstance(one, Dot))
@@ -47,6 +56,23 @@ def test_dots_stand_by_latency_and_by_what_the_cards_state(benchmark: dict[str, 
     slower = max(benchmark["results"], key=lambda one: one["stages"]["total"]["p50"])["model"]["name"]
     assert (nano.x > tiny.x) == (slower == "nano")
     assert "Class and box right, % (as the model cards state it)" in texts(drawing)
+
+
+def test_dots_stand_by_work_where_machines_differ_in_speed(benchmark: dict[str, Any]) -> None:
+    twice = benchmark["results"] * 2  # as with other threads
+
+    drawing = accuracy_dots(benchmark | {"results": twice}, WORK)
+
+    assert drawing is not None
+    places = [one.x for one in drawing.shapes if isinstance(one, Dot)]
+    macs = [one["model"]["macs"] for one in benchmark["results"]]
+    zero = next(one.x0 for one in drawing.shapes if isinstance(one, Line))
+    assert (places[0] - zero) / (places[1] - zero) == pytest.approx(macs[0] / macs[1])
+    assert len(places) == 2
+
+
+def test_the_front_leaves_out_what_another_beats_in_both() -> None:
+    assert pareto_front([(3, 5), (1, 9), (2, 9), (4, 1), (5, 2)]) == [(1, 9), (3, 5), (4, 1)]
 
 
 def test_what_was_measured_goes_before_what_a_card_states() -> None:
@@ -63,7 +89,7 @@ def test_photographs_without_boxes_are_not_told_as_the_source_of_what_the_cards_
     classes_only = {"data": "photos test", "top1_localization": None}
     results = [one | {"accuracy": classes_only} for one in benchmark["results"]]
 
-    drawing = accuracy_dots(benchmark | {"results": results})
+    drawing = accuracy_dots(benchmark | {"results": results}, LATENCY)
 
     assert drawing is not None
     assert "Class and box right, % (as the model cards state it)" in texts(drawing)
@@ -77,22 +103,22 @@ def test_without_any_accuracy_there_are_bars_only(benchmark: dict[str, Any], tmp
     assert (tmp_path / "a.html").read_text().count("<svg") == 1
 
 
-def test_a_page_holds_both_plots_and_every_table_and_loads_nothing(
+def test_a_page_holds_all_plots_and_every_table_and_loads_nothing(
     benchmark: dict[str, Any], tmp_path: Path
 ) -> None:
     write_plot(tmp_path / "a.html", benchmark)
 
     page = (tmp_path / "a.html").read_text()
-    assert page.count("<svg") == 2
+    assert page.count("<svg") == 3
     assert "Start and memory" in page
     assert not re.search(r"(src|href)=|url\(|@import", page)
 
 
-def test_a_picture_is_both_plots_one_below_the_other(benchmark: dict[str, Any], tmp_path: Path) -> None:
+def test_a_picture_is_all_plots_one_below_the_other(benchmark: dict[str, Any], tmp_path: Path) -> None:
     write_plot(tmp_path / "a.png", benchmark)
 
     picture = cv2.imread(str(tmp_path / "a.png"))
-    drawings = [stage_bars(benchmark), accuracy_dots(benchmark)]
+    drawings = [stage_bars(benchmark), accuracy_dots(benchmark, LATENCY), accuracy_dots(benchmark, WORK)]
     assert picture is not None
     assert picture.shape[0] == 2 * sum(one.height for one in drawings if one)
 

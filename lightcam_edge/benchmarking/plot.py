@@ -1,7 +1,9 @@
-"""Plots of a benchmark: what each stage takes, and latency against accuracy."""
+"""Plots of a benchmark: what each stage takes, and what accuracy costs."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 from math import ceil, floor, log10
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ STAGE_COLOURS = {
     "box": "#009e73",
 }
 DOT_COLOUR = "#0072b2"
+FRONT_COLOUR = "#009e73"
 WIDTH, MARGIN, ROW, BAR = 920, 16, 30, 18
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c2024; --faint: #d5d9dd; --paper: #ffffff; }
@@ -40,6 +43,30 @@ h2 { font-size: 1.1rem; margin: 2rem 0 0.5rem; }
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What accuracy costs: `of` a result, in the units that the axis names, and `name` of its dot."""
+
+    title: str
+    axis: str
+    of: Callable[[Values], float]
+    name: Callable[[Values], str]
+
+
+LATENCY = Effort(
+    "Latency against accuracy",
+    "image to box, median in ms",
+    lambda one: float(one["stages"]["total"]["p50"]),
+    way,
+)
+WORK = Effort(
+    "Multiply-accumulates against accuracy",
+    "multiply-accumulates of the network, millions",
+    lambda one: float(one["model"]["macs"]) / 1e6,
+    lambda one: str(one["model"]["name"]),
+)
+
+
 def check_suffix(path: Path) -> None:
     """Refuse a name that no plot can have.
 
@@ -52,7 +79,8 @@ def check_suffix(path: Path) -> None:
 
 def write_plot(path: Path, benchmark: Values) -> None:
     """Write a page with plots and tables, or the plots as a picture, by the name's ending."""
-    drawings = [drawing for drawing in (stage_bars(benchmark), accuracy_dots(benchmark)) if drawing]
+    dots = (accuracy_dots(benchmark, effort) for effort in (LATENCY, WORK))
+    drawings = [stage_bars(benchmark), *filter(None, dots)]
     if path.suffix.lower() == ".png":
         content = canvas.to_png(canvas.stacked(drawings))
     else:
@@ -101,16 +129,17 @@ def _legend(stages: Iterable[str], x: float, y: float) -> list[Shape]:
     return shapes
 
 
-def accuracy_dots(benchmark: Values) -> Drawing | None:
-    """A dot for each result: its median against how often class and box are right; None if none tells.
+def accuracy_dots(benchmark: Values, effort: Effort) -> Drawing | None:
+    """A dot for each result: what it costs against how often class and box are right; None if none tells.
 
-    What `--data` measured, or what the model card states.
+    That is what `--data` measured, or what the model card states. A line joins
+    those that none beats in both.
     """
     known = [(one, share) for one in measured(benchmark) if (share := localization(one)) is not None]
     if not known:
         return None
     left, right, top, bottom = MARGIN + 40, WIDTH - MARGIN - 200, 40, 340
-    longest = 1.1 * max(one["stages"]["total"]["p50"] for one, _ in known)
+    longest = 1.1 * max(effort.of(one) for one, _ in known)
     scale = (right - left) / longest
     shares = [share for _, share in known]
     lowest, highest = _rounded_range(min(shares), max(shares))
@@ -120,13 +149,25 @@ def accuracy_dots(benchmark: Values) -> Drawing | None:
     for share in ticks(lowest, highest):
         y = bottom - (share - lowest) * height
         shapes += [Line(left, y, right, y), Text(left - 8, y, f"{share:g}", "end")]
-    shapes.append(Text((left + right) / 2, bottom + 42, "image to box, median in ms", "middle"))
-    places = [
-        (left + one["stages"]["total"]["p50"] * scale, bottom - (s - lowest) * height) for one, s in known
-    ]
-    shapes += [Dot(x, y, 5, DOT_COLOUR) for x, y in places]
-    shapes += _labels([(x, y, way(one)) for (x, y), (one, _) in zip(places, known, strict=True)])
-    return Drawing("Latency against accuracy", WIDTH, bottom + 60, shapes)
+    shapes.append(Text((left + right) / 2, bottom + 42, effort.axis, "middle"))
+    # By name, since the same model may be measured in several ways.
+    dots = {
+        effort.name(one): (left + effort.of(one) * scale, bottom - (share - lowest) * height)
+        for one, share in known
+    }
+    shapes += [Line(*a, *b, FRONT_COLOUR) for a, b in pairwise(pareto_front(dots.values()))]
+    shapes += [Dot(x, y, 5, DOT_COLOUR) for x, y in dots.values()]
+    shapes += _labels([(x, y, name) for name, (x, y) in dots.items()])
+    return Drawing(effort.title, WIDTH, bottom + 60, shapes)
+
+
+def pareto_front(places: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Those for which none lies both farther left and higher, from left to right; y grows downwards."""
+    front: list[tuple[float, float]] = []
+    for place in sorted(places):
+        if not front or place[1] < front[-1][1]:
+            front.append(place)
+    return front
 
 
 def localization(result: Values) -> float | None:

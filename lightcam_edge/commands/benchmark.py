@@ -121,7 +121,7 @@ class Benchmark(click.Command):
 @click.option("--samples", is_flag=True, help="Keep every single time in the JSON file.")
 @click.option("--json", "json_path", type=FILE, help="File for everything that was measured.")
 @click.option(
-    "--plot", "plot_path", type=FILE, help="Draw stages, and latency against accuracy: .html, .png."
+    "--plot", "plot_path", type=FILE, help="Draw stages, and latency and work against accuracy: .html, .png."
 )
 @click.option("--markdown", is_flag=True, help="Print Markdown.")
 @click.option(
