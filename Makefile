@@ -35,7 +35,7 @@ format: $(VENV)/.dev ## Put imports and layout in order
 	@$(BIN)/ruff format .
 
 wheel: $(VENV)/.dev ## Build the source archive, and the wheel from it, into dist/
-	@rm -rf $(DIST)
+	@rm -f $(DIST)/*.whl $(DIST)/*.tar.gz
 	@$(BIN)/python -m build --outdir $(DIST) .
 
 bundle: ## Put all that a board without a network needs into dist/ (ARCH=aarch64 PYTHON=3.11)
