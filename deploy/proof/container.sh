@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the image of a Dockerfile with buildah, on a root of Debian in place of the base image that it names, and
 # looks at photographs in it, as root: container.sh SUITE ARCH DOCKERFILE
-#   ADD=DIR   run DIR/prepare.sh in the base first
+#   ADD=DIR   run DIR/prepare.sh in the base first; jetson here makes a Debian pass for JetPack
 set -euo pipefail
 
 suite=$1 arch=$2 dockerfile=$3
@@ -23,7 +23,7 @@ make_base() {
     printf '%s\n' 'APT::Clean-Installed "true"; Dir::Cache::pkgcache ""; Dir::Cache::srcpkgcache "";' \
         'DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb"; };' >"$work/docker-clean"
     quietly add --quiet "$container" "$work/docker-clean" /etc/apt/apt.conf.d/
-    [[ -z ${ADD:-} ]] || quietly run --isolation chroot --volume "$ADD:/add:ro" "$container" sh /add/prepare.sh
+    [[ -z ${ADD:-} ]] || quietly run --isolation chroot --volume "$(realpath "$ADD"):/add:ro" "$container" sh /add/prepare.sh
     quietly config --cmd bash "$container"
     quietly commit --quiet --rm "$container" "$(sed -n 's/^FROM \([^ ]*\).*/\1/p' "$dockerfile" | head -1)"
 }
