@@ -1,8 +1,8 @@
-"""Compare what two machines saw, picture by picture: compare.py REFERENCE.npz OTHER.npz [STEPS].
+"""Compare what two machines saw, picture by picture: compare.py REFERENCE.npz OTHER.npz.
 
 Input pixels are told in grey levels, features in steps of their int8 quantization, scores in 256ths, which is
 the step of a softmax, corners of boxes in pixels of the model's input. Exits with 1 where a class or a pixel
-differs, or anything else by more than STEPS (1).
+differs, or anything else by more than one.
 """
 
 import sys
@@ -28,9 +28,10 @@ class Difference:
     scores: float
     box: float
 
-    def within(self, steps: float) -> bool:
+    @property
+    def within_a_step(self) -> bool:
         same_look = self.same_class and not self.pixels
-        return same_look and max(self.features, self.scores, self.box) <= steps
+        return same_look and max(self.features, self.scores, self.box) <= 1
 
 
 def feature_step(features: npt.NDArray[Any]) -> float:
@@ -83,7 +84,6 @@ def by_model(seen: dict[str, Seen]) -> dict[str, npt.NDArray[Any]]:
 
 def main() -> None:
     reference, others = map(read, sys.argv[1:3])
-    allowed = float(sys.argv[3]) if sys.argv[3:] else 1.0
     assert reference.keys() == others.keys()
     print(HEADER)
     steps = {model: feature_step(features) for model, features in by_model(reference).items()}
@@ -94,10 +94,10 @@ def main() -> None:
         found.append(apart)
         print(
             f"{model:10} {picture:24} {one['label']!s:11} {apart.pixels:4} {apart.features:9.2f}"
-            f" {apart.scores:7.2f} {apart.box:5.1f}{'' if apart.within(1) else '  differs'}"
+            f" {apart.scores:7.2f} {apart.box:5.1f}{'' if apart.within_a_step else '  differs'}"
         )
-    print(f"{sum(one.within(1) for one in found)} of {len(found)} are the same within a step")
-    sys.exit(not all(one.within(allowed) for one in found))
+    print(f"{sum(one.within_a_step for one in found)} of {len(found)} are the same within a step")
+    sys.exit(not all(one.within_a_step for one in found))
 
 
 if __name__ == "__main__":
