@@ -42,6 +42,37 @@ def test_cameras_are_taken_in_turn_however_fast_one_of_them_is() -> None:
     assert [found[0] for found in order if found] == ["fast", "slow"] * 4
 
 
+def test_a_turn_that_a_frame_came_too_late_for_is_made_up() -> None:
+    frames = NewestFrames(["early", "late"])
+    frames.put(frame("early", 0))
+    assert taken(frames) == ("early", 0)
+    frames.put(frame("early", 1))
+    assert taken(frames) == ("early", 1)
+
+    order = []
+    for index in range(2, 8):
+        frames.put(frame("early", index))
+        frames.put(frame("late", index))
+        order.append(taken(frames))
+
+    assert [found[0] for found in order if found] == ["late", "late", "early", "late", "early", "late"]
+
+
+def test_a_camera_that_was_away_for_long_does_not_take_all_turns_when_it_is_back() -> None:
+    frames = NewestFrames(["away", "there"])
+    for index in range(100):
+        frames.put(frame("there", index))
+        taken(frames)
+
+    order = []
+    for index in range(20):
+        frames.put(frame("away", index))
+        frames.put(frame("there", 100 + index))
+        order.append(taken(frames))
+
+    assert [found[0] for found in order if found].count("there") >= 8
+
+
 def test_one_that_waits_is_woken_by_any_camera() -> None:
     frames = NewestFrames(["left", "right"])
     found: list[tuple[str, int] | None] = []

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from lightcam_edge.streaming.messages import CapturedFrame
 
 _LOOKS_KEPT = 8
+_OWED = 3  # turns at most that are made up for to a camera whose frame came too late for them
 _LOOK_UP = 0.1  # how often one that waits looks whether it should still, in seconds
 
 
@@ -15,7 +16,9 @@ class NewestFrames:
     """One place a camera: a newer frame replaces one that nobody took.
 
     All cameras share one condition, so that one thread can wait for any of
-    them; it takes them in turn.
+    them; it takes them in turn. A camera that has no frame when its turn comes
+    is passed over, and gets the turns it lost as soon as it has frames: what is
+    a moment too late time and again still gets its share.
 
     Args:
         cameras: their names.
@@ -27,6 +30,7 @@ class NewestFrames:
         self._skipped = dict.fromkeys(self._frames, 0)
         self._ended: set[str] = set()
         self._turn = list(self._frames)  # whose turn is next comes first
+        self._turns = dict.fromkeys(self._frames, 0)  # how many each had
         self._taken_ns: int | None = None  # when the frame was taken that is looked at now
         self._looks_ns: deque[int] = deque(maxlen=_LOOKS_KEPT)
 
@@ -85,12 +89,19 @@ class NewestFrames:
             frame = self._frames[camera]
             if frame is not None:
                 self._frames[camera] = None
-                self._turn.remove(camera)
-                self._turn.append(camera)
+                self._pass_turn(camera)
                 self._taken_ns = time.monotonic_ns()
                 self._changed.notify_all()
                 return frame
         return None
+
+    def _pass_turn(self, camera: str) -> None:
+        self._turns[camera] += 1
+        for other in self._turn:
+            self._turns[other] = max(self._turns[other], self._turns[camera] - _OWED)
+        self._turn.remove(camera)
+        self._turn.append(camera)
+        self._turn.sort(key=self._turns.__getitem__)
 
     def due_ns(self, camera: str) -> int:
         """When a camera's next frame will be wanted at the earliest, in `time.monotonic_ns`.
