@@ -11,7 +11,8 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/lightcam-edge
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-quietly() { buildah --root "$cache/containers" --runroot "$work/run" "$@"; }
+stores=(--root "$cache/containers" --runroot "$work/run")
+quietly() { buildah "${stores[@]}" "$@"; }
 
 # No registry is asked: the base is made here, under the name that the Dockerfile has for it.
 make_base() {
@@ -28,10 +29,15 @@ make_base() {
     quietly commit --quiet --rm "$container" "$(sed -n 's/^FROM \([^ ]*\).*/\1/p' "$dockerfile" | head -1)"
 }
 
+# An ARM image as on a Raspberry Pi 4: LiteRT dies of an x86 kernel's words about its cores.
 in_image() {
-    local container
-    container=$(quietly from --pull-never lightcam-edge)
-    quietly run --isolation chroot --user "$(quietly inspect --format '{{.OCIv1.Config.User}}' "$container")" \
+    local container board=()
+    # shellcheck disable=SC2016 # expanded in the namespace
+    [[ $arch != arm* ]] ||
+        board=(unshare --mount sh -c 'mount --bind "$0" /proc/cpuinfo && exec "$@"' "$here/cpuinfo/pi4")
+    container=$(quietly from --pull-never --arch "$arch" lightcam-edge)
+    "${board[@]}" buildah "${stores[@]}" run --isolation chroot --env QEMU_CPU=cortex-a72 \
+        --user "$(quietly inspect --format '{{.OCIv1.Config.User}}' "$container")" \
         --volume "$repository/lightcam_edge/samples:/samples:ro" "$container" -- "$@"
     quietly rm "$container" >/dev/null
 }

@@ -10,9 +10,10 @@ set -euo pipefail
 
 suite=$1 arch=$2
 shift 2
-repository=${REPOSITORY:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+repository=${REPOSITORY:-$(dirname "$(dirname "$here")")}
 image=${XDG_CACHE_HOME:-$HOME/.cache}/lightcam-edge/$suite-$arch.tar
-readonly suite arch repository image
+readonly suite arch here repository image
 
 emulate() {
     command -v qemu-aarch64-static arch-test >/dev/null || {
@@ -33,17 +34,6 @@ make_image() {
     mv "$image.new" "$image"
 }
 
-# What the kernel of a Raspberry Pi says of its cores: LiteRT dies of an x86 one's words.
-cpu_of() {
-    local part=0xd08 more='' number
-    [[ $1 != pi5 ]] || part=0xd0b more=' asimddp asimdhp fphp atomics'
-    for number in 0 1; do
-        printf 'processor\t: %s\nBogoMIPS\t: 108.00\nFeatures\t: fp asimd neon vfpv4 crc32 cpuid%s\n' "$number" "$more"
-        printf 'CPU implementer\t: 0x41\nCPU architecture: 8\nCPU variant\t: 0x0\nCPU part\t: %s\n' "$part"
-        printf 'CPU revision\t: 3\n\n'
-    done
-}
-
 # In a mount namespace: neither this machine's name servers nor its certificates are left in the root.
 enter() {
     local root=$1 path
@@ -55,8 +45,8 @@ enter() {
     mount --bind "$repository" "$root/mnt/repository"
     [[ -z ${SHARE:-} ]] || mount --bind "$SHARE" "$root/mnt/share"
     if [[ $arch == arm* ]]; then
-        cpu_of "${BOARD:-pi4}" >"$root/mnt/cpuinfo"
-        mount --bind "$root/mnt/cpuinfo" "$root/proc/cpuinfo"
+        # What the kernel of that board says of its cores: LiteRT dies of an x86 one's words.
+        mount --bind "$here/cpuinfo/${BOARD:-pi4}" "$root/proc/cpuinfo"
     fi
     for path in /etc/resolv.conf /etc/hosts; do
         [[ -e $root$path ]] || : >"$root$path"
@@ -81,6 +71,6 @@ namespaces=(--mount)
 cpu=cortex-a72
 [[ ${BOARD:-} != pi5 ]] || cpu=cortex-a76
 [[ $arch != armhf ]] || cpu=max # qemu has these as 64-bit ones only
-export repository arch cpu
-export -f enter cpu_of
+export here repository arch cpu
+export -f enter
 unshare "${namespaces[@]}" bash -euo pipefail -c 'enter "$@"' enter "$ROOT" "$@"
