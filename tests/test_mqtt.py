@@ -345,9 +345,10 @@ def test_home_assistant_is_told_again_when_it_is_born(start: Start, listener: Li
 
 
 def test_a_camera_that_is_gone_vanishes_from_home_assistant(start: Start, listener: Listener) -> None:
-    start(CAMERA, "garden").close()
+    both = start(CAMERA, "garden")
+    wait_until(lambda: set(discoveries(listener)) == {CAMERA, "garden"})
+    both.close()
     wait_until(lambda: listener.last(AVAILABILITY) == "offline")
-    assert set(discoveries(listener)) == {CAMERA, "garden"}
     listener.messages.clear()
     start(CAMERA)
     wait_until(lambda: listener.payloads(f"{PREFIX}/garden/state"))
