@@ -170,10 +170,10 @@ def _share_a_line() -> bool:
 
 def describer(pipeline: Pipeline) -> Callable[[str], tuple[str, Localizer]]:
     """Gives the source and the localizer of a camera, for its records."""
+    sources = {name: str(watched.plan.spec) for name, watched in pipeline.watched.items()}  # redacted once
 
     def describe(camera: str) -> tuple[str, Localizer]:
-        watched = pipeline.watched[camera]
-        return str(watched.plan.spec), watched.localizer
+        return sources[camera], pipeline.watched[camera].localizer
 
     return describe
 
