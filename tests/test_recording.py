@@ -35,6 +35,11 @@ def record(plan: RecordingPlan, pictures: list[StreamResult]) -> None:
     recording.close()
 
 
+def off_grey(part: np.ndarray) -> float:
+    """How far a part of a picture is from the bars' grey, in grey levels."""
+    return float(np.abs(part.astype(float) - 127).mean())
+
+
 def frames(path: Path) -> list[np.ndarray]:
     capture, read = cv2.VideoCapture(str(path)), []
     while (one := capture.read())[0]:
@@ -83,15 +88,30 @@ def test_what_lies_there_is_not_written_over(tmp_path: Path) -> None:
     assert len(frames(tmp_path / "seen-2.mkv")) == 3
 
 
-def test_a_camera_that_changes_its_size_gets_another_file(tmp_path: Path) -> None:
-    sizes = [(48, 64)] * 3 + [(96, 128)] * 2
+def test_pictures_of_other_sizes_are_fitted_into_the_file_with_bars(tmp_path: Path) -> None:
+    sizes = [(48, 64), (96, 64), (48, 64), (48, 192)]
 
     record(
         RecordingPlan(tmp_path / "seen.mkv", frame_rate=10),
-        [picture(0.1 * n, size) for n, size in enumerate(sizes)],
+        [picture(0.1 * n, size, grey=220) for n, size in enumerate(sizes)],
     )
 
-    assert [len(frames(tmp_path / name)) for name in ("seen.mkv", "seen-2.mkv")] == [3, 2]
+    assert [path.name for path in tmp_path.iterdir()] == ["seen.mkv"]
+    seen = frames(tmp_path / "seen.mkv")
+    assert [one.shape[:2] for one in seen] == [(48, 64)] * 4
+    high, flat = seen[1], seen[3]
+    assert off_grey(high[:, :12]) < 10 < 50 < off_grey(high[:, 20:44])
+    assert off_grey(flat[:12]) < 10 < 50 < off_grey(flat[20:28])
+
+
+def test_another_segment_has_the_size_that_pictures_have_by_then(tmp_path: Path) -> None:
+    plan = RecordingPlan(tmp_path / "seen.mkv", frame_rate=10, segment_s=1)
+
+    record(plan, [picture(0.1 * n, (48, 64) if n < 5 else (96, 128)) for n in range(20)])
+
+    first, second = (frames(path) for path in sorted(tmp_path.iterdir()))
+    assert {one.shape[:2] for one in first} == {(48, 64)}
+    assert {one.shape[:2] for one in second} == {(96, 128)}
 
 
 def test_segments_carry_their_time_and_only_the_newest_are_kept(tmp_path: Path) -> None:

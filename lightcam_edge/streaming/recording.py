@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lightcam_edge.drawing import draw_boxes
+from lightcam_edge.geometry import Fit, fit_pixels
 from lightcam_edge.streaming.messages import CameraStatus, Event, StreamResult
 from lightcam_edge.streaming.worker import Worker
 from lightcam_edge.video import FRAME_RATE, VideoFile
@@ -39,7 +40,9 @@ class Recording:
 
     An .mkv can be played while it is written, and after a power cut up to the
     last seconds; an .mp4 appears when it is finished. What lies there already
-    is never written over.
+    is never written over. A file has the size of its first picture; others are
+    fitted into it with bars, as those of a folder or of a camera that was set
+    anew.
 
     Args:
         plan: how.
@@ -82,15 +85,17 @@ class Recording:
 
     def _write(self, result: StreamResult) -> None:
         picture = draw_boxes(result.frame.photo.pixels, result.found)
-        file = self._file_for(result, (picture.shape[0], picture.shape[1]))
+        size_hw = picture.shape[0], picture.shape[1]
+        file = self._file_for(result, size_hw)
+        if size_hw != self._size_hw:
+            picture = fit_pixels(picture, Fit(size_hw, self._size_hw, "letterbox"))
         for _ in range(self._due(result.frame.captured_ns)):
             file.write(picture)
             self._written += 1
 
     def _file_for(self, result: StreamResult, size_hw: tuple[int, int]) -> VideoFile:
-        """The file that is open, or another where the size has changed or it is long enough."""
-        seconds = self._written / self._plan.frame_rate
-        if size_hw != self._size_hw or 0 < self._plan.segment_s <= seconds:
+        """The file that is open, or another where it is long enough."""
+        if 0 < self._plan.segment_s <= self._written / self._plan.frame_rate:
             self._end()
         if self._file is None:
             path = self._unused(result.frame.captured_at)
