@@ -60,7 +60,18 @@ TRAININGS = (
         "lite",
         "tiny-first-round",
     ),
-    Training("nano", "--architecture nano --frozen-blocks 2 --epochs 11 --training-size 160", "lite", "lite"),
+    Training(
+        "nano-first-round",
+        "--architecture nano --frozen-blocks 2 --epochs 11 --training-size 160",
+        "lite",
+        "lite",
+    ),
+    Training(
+        "nano",
+        "--architecture nano --frozen-blocks 0 --epochs 16 --training-size 160 --learning-rate 8e-4",
+        "lite",
+        "nano-first-round",
+    ),
     Training(
         "light-cam-pretraining",
         f"{LIGHT_CAM} --recipe plain --epochs 5 --training-size 64 --learning-rate 2e-3",
