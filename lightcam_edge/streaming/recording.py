@@ -84,12 +84,16 @@ class Recording:
         self._worker.close()
 
     def _write(self, result: StreamResult) -> None:
-        picture = draw_boxes(result.frame.photo.pixels, result.found)
-        size_hw = picture.shape[0], picture.shape[1]
+        pixels = result.frame.photo.pixels
+        size_hw = pixels.shape[0], pixels.shape[1]
         file = self._file_for(result, size_hw)
+        due = self._due(result.frame.captured_ns)
+        if not due:
+            return
+        picture = draw_boxes(pixels, result.found)
         if size_hw != self._size_hw:
             picture = fit_pixels(picture, Fit(size_hw, self._size_hw, "letterbox"))
-        for _ in range(self._due(result.frame.captured_ns)):
+        for _ in range(due):
             file.write(picture)
             self._written += 1
 
