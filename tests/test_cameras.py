@@ -23,6 +23,13 @@ WEBCAM_MODES = (
 CAPTURES, METADATA, CODEC = 0x04200001, 0x04A00000, 0x04208000
 
 
+def pixel_code(name: str) -> bytes:
+    """The four bytes of a format's name; the highest bit says big-endian."""
+    letters = bytearray(name.removesuffix("-BE").encode())
+    letters[3] |= 0x80 * name.endswith("-BE")
+    return bytes(letters)
+
+
 class Device:
     """Answers as the kernel does for one video device (structures of `videodev2.h`)."""
 
@@ -56,17 +63,21 @@ class Device:
         index, buffer_type = struct.unpack_from("=II", content)
         assert buffer_type == v4l2.CAPTURE_BUFFER
         names = list(dict.fromkeys(mode.pixel_format for mode in self.modes))
-        content[44:48] = names[index].encode()
+        content[44:48] = pixel_code(names[index])
 
     def _size(self, content: bytearray) -> None:
         index, code = struct.unpack_from("=I4s", content)
-        mode = [mode for mode in self.modes if mode.pixel_format.encode() == code][index]
+        mode = [mode for mode in self.modes if pixel_code(mode.pixel_format) == code][index]
         struct.pack_into("=III", content, 8, v4l2.DISCRETE, mode.width, mode.height)
 
     def _interval(self, content: bytearray) -> None:
         index, code, width, height = struct.unpack_from("=I4sII", content)
-        asked = (code.decode(), width, height)
-        (fps,) = [mode.fps for mode in self.modes if (mode.pixel_format, mode.width, mode.height) == asked]
+        asked = (code, width, height)
+        (fps,) = [
+            mode.fps
+            for mode in self.modes
+            if (pixel_code(mode.pixel_format), mode.width, mode.height) == asked
+        ]
         struct.pack_into("=III", content, 16, v4l2.DISCRETE, 10, round(fps[::-1][index] * 10))
 
 
@@ -132,6 +143,13 @@ def test_a_camera_that_scales_freely_tells_its_largest_size() -> None:
             struct.pack_into("=7I", content, 8, 3, 32, 1920, 2, 32, 1080, 2)
 
     assert read_modes(device, v4l2.CAPTURE_BUFFER) == (Mode("NV12", 1920, 1080, ()),)
+
+
+def test_formats_with_big_endian_samples_are_named_as_v4l2_ctl_does() -> None:
+    modes = (Mode("Y16 -BE", 640, 480, (30.0,)), Mode("Y16", 640, 480, (30.0,)))
+    padded = (modes[0], Mode("Y16 ", 640, 480, (30.0,)))
+
+    assert read_modes(Device("vivid", "vivid", CAPTURES, padded), v4l2.CAPTURE_BUFFER) == modes
 
 
 def test_a_driver_that_never_ends_is_cut_off() -> None:

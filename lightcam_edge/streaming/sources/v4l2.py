@@ -23,6 +23,7 @@ DEVICE_CAPS = 0x80000000
 
 CAPTURE_BUFFER, CAPTURE_BUFFER_MPLANE = 1, 9
 DISCRETE = 1
+BIG_ENDIAN = 1 << 31
 MOST = 256  # answers to one question, should a driver never end
 
 
@@ -58,7 +59,7 @@ class Mode:
     """A format and size that a camera offers.
 
     Args:
-        pixel_format: its four letters, such as YUYV or MJPG.
+        pixel_format: its four letters, such as YUYV or MJPG, with -BE for big-endian samples.
         width: in pixels; the largest where the camera scales freely.
         height: in pixels.
         fps: pictures a second, the fastest first; empty where it does not tell.
@@ -150,7 +151,9 @@ def _enumerate(ioctl: Ioctl, request: int, length: int, question: bytes) -> Iter
 
 
 def _four_letters(code: int) -> str:
-    return code.to_bytes(4, "little").decode("ascii", errors="replace").strip()
+    """As `v4l2-ctl` writes it; the highest bit says that the samples are big-endian."""
+    letters = (code & ~BIG_ENDIAN).to_bytes(4, "little").decode("ascii", errors="replace")
+    return letters + "-BE" if code & BIG_ENDIAN else letters.strip()
 
 
 def _text(content: bytes) -> str:
