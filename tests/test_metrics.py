@@ -149,6 +149,7 @@ def test_presence_is_what_nearly_all_scenes_stay_below() -> None:
     cams[:, 1, 1] = np.arange(100) / 10
     objects = np.full((3, 2, 2), 30, np.float32)
     assert presence_level(cams, objects) == pytest.approx(9.801)
+    assert presence_level(cams, objects, 0.5) == pytest.approx(4.95)
     assert presence_level(-np.ones((3, 2, 2), np.float32), objects) == 0
 
 

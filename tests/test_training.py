@@ -121,7 +121,7 @@ def test_a_training_that_was_cut_off_goes_on_and_ends_the_same(folder: Path, tmp
 
 def test_a_network_teaches_another_where_the_objects_are(folder: Path, tmp_path: Path) -> None:
     first = training.train(plain_order(folder, tmp_path / "first"), progress=Progress(quiet=True))
-    order = plain_order(folder, tmp_path / "second", teachers=(str(first),), backbone=first)
+    order = plain_order(folder, tmp_path / "second", teachers=(str(first),), backbone=first, empty_share=0.9)
     order = Order(
         **{
             **{name: getattr(order, name) for name in order.__slots__},
@@ -136,6 +136,7 @@ def test_a_network_teaches_another_where_the_objects_are(folder: Path, tmp_path:
     assert 0 < described["cam"]["threshold"] < 1
     assert described["cam"]["score"] == "region"
     assert described["cam"]["presence"] >= 0
+    assert described["cam"]["presence_source"].startswith("above the maps of 90% of ")
     assert (tmp_path / "second" / "lesson.npz").exists()
     assert cv2.imread(str(tmp_path / "second" / "masks.png")).shape[1] == 1280
 

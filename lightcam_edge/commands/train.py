@@ -44,6 +44,13 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("--validation-share", type=click.FloatRange(0, 0.5), default=0.1, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--precision", default="auto", show_default=True, help="auto, float32, mixed_bfloat16, ...")
+@click.option(
+    "--empty-share",
+    type=click.FloatRange(0.5, 1),
+    default=0.99,
+    show_default=True,
+    help="Held-out background photographs to be found empty: more means fewer false finds, and more missed.",
+)
 @click.option("--resume", is_flag=True, help="Go on where the same training stopped.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 def command(data: str, out: Path, recipe: str, resume: bool, quiet: bool, **settings: Any) -> None:

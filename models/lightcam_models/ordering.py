@@ -9,6 +9,7 @@ from typing import Any
 from lightcam_edge.errors import UsageError
 from lightcam_models.datasets import load_dataset
 from lightcam_models.datasets.photographs import image_files
+from lightcam_models.evaluation.metrics import EMPTY_SHARE
 from lightcam_models.progress import Progress
 from lightcam_models.recipes import RECIPES
 from lightcam_models.teacher import IMAGENET, TEACHERS
@@ -36,6 +37,7 @@ def place(
     validation_share: float = 0.1,
     seed: int = 0,
     precision: str = "auto",
+    empty_share: float = EMPTY_SHARE,
     progress: Progress | None = None,
 ) -> Order:
     """Read the data set, report what of it is broken, and settle the recipe.
@@ -80,6 +82,7 @@ def place(
         validation_share,
         seed,
         precision,
+        empty_share,
     )
 
 

@@ -61,6 +61,7 @@ class Order:
         validation_share: of the photographs of each class, held out.
         seed: of the split, the weights, the order and the augmentation.
         precision: Keras dtype policy, or `auto` to choose by measuring.
+        empty_share: of the held-out background photographs, whose maps stay below the card's presence.
     """
 
     dataset: Dataset
@@ -75,6 +76,7 @@ class Order:
     validation_share: float = 0.1
     seed: int = 0
     precision: str = "auto"
+    empty_share: float = EMPTY_SHARE
 
     def fingerprint(self) -> dict[str, Any]:
         """What must not differ when a training goes on."""
@@ -350,8 +352,8 @@ def _assess(order: Order, final: keras.Model, validation: Photographs, progress:
         results["mean_iou_with_teacher"] = agreement
         if scenes := int((validation.targets == background).sum()):
             is_scene = validation.targets == background
-            cam["presence"] = presence_level(cams[is_scene], cams[~is_scene])
-            cam["presence_source"] = f"above the maps of {EMPTY_SHARE:.0%} of {scenes} held-out scenes"
+            cam["presence"] = presence_level(cams[is_scene], cams[~is_scene], order.empty_share)
+            cam["presence_source"] = f"above the maps of {order.empty_share:.0%} of {scenes} held-out scenes"
     progress.line(f"validation: accuracy {accuracy:.1%} of {len(scores)} photographs; {cam}")
     return {"cam": cam, "results": results}
 

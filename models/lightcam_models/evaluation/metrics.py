@@ -140,8 +140,10 @@ def _inclusive_iou(boxes: Int64, truths: Int64) -> Float64:
     return np.asarray(shared / (sum(areas) - shared), np.float64)
 
 
-def presence_level(scene_cams: Sequence[Float32], object_cams: Sequence[Float32]) -> float:
-    """The value that the maps of `EMPTY_SHARE` of photographs without objects stay below.
+def presence_level(
+    scene_cams: Sequence[Float32], object_cams: Sequence[Float32], empty_share: float = EMPTY_SHARE
+) -> float:
+    """The value that the maps of most photographs without objects stay below.
 
     It is at most half of what the maps of objects reach, by their median: one
     odd scene among a few must not hide every object.
@@ -149,9 +151,10 @@ def presence_level(scene_cams: Sequence[Float32], object_cams: Sequence[Float32]
     Args:
         scene_cams: (h, w) maps of photographs without objects, at least one.
         object_cams: (h, w) maps of photographs of objects, at least one.
+        empty_share: how many of the photographs without objects, in [0, 1].
     """
     scenes, objects = ([float(cam.max()) for cam in cams] for cams in (scene_cams, object_cams))
-    level = min(float(np.quantile(scenes, EMPTY_SHARE)), float(np.median(objects)) / 2)
+    level = min(float(np.quantile(scenes, empty_share)), float(np.median(objects)) / 2)
     return round(max(0.0, level), 3)
 
 
