@@ -8,6 +8,7 @@ import ssl
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -267,6 +268,13 @@ def test_without_the_token_only_health_and_the_log_in_are_there(guarded: LivePag
     assert guarded.get("/").headers["Location"] == "/login"
     assert guarded.get("/login").status == 200
     assert "reasons" not in guarded.get("/healthz").json
+
+
+def test_health_may_be_asked_for_without_its_content(guarded: LivePage) -> None:
+    answer = guarded.ask(urllib.request.Request(guarded.url("/healthz"), method="HEAD"))
+
+    assert (answer.status, answer.body) == (200, b"")
+    assert int(answer.headers["Content-Length"]) == len(guarded.get("/healthz").body)
 
 
 def test_the_token_as_bearer_lets_programs_in(guarded: LivePage) -> None:

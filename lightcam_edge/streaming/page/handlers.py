@@ -180,6 +180,10 @@ class Health(Guarded):
         told = {"reasons": reasons} if reasons and self.known() else {}
         self.answer({"status": "unhealthy" if reasons else "ok", **told})
 
+    def head(self) -> None:
+        """The same without its content, for programs that want the status only."""
+        self.get()
+
 
 class Metrics(Guarded):
     """Figures for Prometheus."""
