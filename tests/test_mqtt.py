@@ -330,16 +330,24 @@ def test_home_assistant_finds_a_device_for_each_camera(start: Start, listener: L
     assert all(message.retain for message in listener.messages if message.topic.endswith("/config"))
 
 
-def test_home_assistant_is_told_again_when_it_is_born(start: Start, listener: Listener) -> None:
-    sink = start()
+# Home Assistant's birth topic does not follow its discovery prefix, unless it is changed too.
+@pytest.mark.parametrize(
+    ("prefix", "birth"),
+    [("homeassistant", BIRTH), ("house", BIRTH), ("house", "house/status")],
+)
+def test_home_assistant_is_told_again_when_it_is_born(
+    start: Start, listener: Listener, prefix: str, birth: str
+) -> None:
+    sink = start(discovery_prefix=prefix)
     sink.status(status("live"))
-    wait_until(lambda: listener.last(CAMERA_AVAILABILITY) == "online" and discoveries(listener))
+    diagnostics = f"{PREFIX}/{CAMERA}/diagnostics"  # comes last
+    wait_until(lambda: '"live"' in (listener.last(diagnostics) or "") and discoveries(listener, prefix))
     listener.messages.clear()
-    listener.say(BIRTH, "offline")
-    listener.say(BIRTH, "online")
+    listener.say(birth, "offline")
+    listener.say(birth, "online")
     wait_until(lambda: len(listener.messages) >= 7)
 
-    topics = [message.topic for message in listener.messages if message.topic != BIRTH]
+    topics = [message.topic for message in listener.messages if message.topic != birth]
     assert topics[0] == AVAILABILITY
     assert len(topics) == len(set(topics)) == 5
 
@@ -365,11 +373,11 @@ def test_home_assistant_may_be_left_alone(start: Start, listener: Listener) -> N
     assert not [message.topic for message in listener.messages if message.topic.startswith("homeassistant")]
 
 
-def discoveries(listener: Listener) -> dict[str, dict[str, Any]]:
+def discoveries(listener: Listener, prefix: str = "homeassistant") -> dict[str, dict[str, Any]]:
     """The devices that Home Assistant would know now, by the topic name of their camera."""
     found = {}
     for message in list(listener.messages):
-        if message.topic.startswith("homeassistant/device/"):
+        if message.topic.startswith(f"{prefix}/device/"):
             found[message.topic.split("/")[3]] = json.loads(message.payload or b"null")
     return {name: config for name, config in found.items() if config}
 

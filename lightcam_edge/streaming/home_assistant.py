@@ -13,9 +13,13 @@ BIRTH = "online"
 NAME = "lightcam-edge"
 
 
-def birth_topic(discovery_prefix: str) -> str:
-    """Where Home Assistant says that it has started."""
-    return f"{discovery_prefix}/status"
+def birth_topics(discovery_prefix: str) -> tuple[str, ...]:
+    """Where Home Assistant says that it has started.
+
+    On `homeassistant/status`, which does not change with its discovery prefix; below the prefix only if its
+    birth message was set so too.
+    """
+    return tuple(dict.fromkeys(("homeassistant/status", f"{discovery_prefix}/status")))
 
 
 def discovery_topic(discovery_prefix: str, device_id: str, camera: str) -> str:

@@ -10,7 +10,7 @@ from lightcam_edge.errors import RuntimeMissingError
 from lightcam_edge.streaming.back_off import BackOff
 from lightcam_edge.streaming.event_queue import EventQueue, QueueSettings
 from lightcam_edge.streaming.event_record import event_json
-from lightcam_edge.streaming.home_assistant import BIRTH, birth_topic, discovery_payload, discovery_topic
+from lightcam_edge.streaming.home_assistant import BIRTH, birth_topics, discovery_payload, discovery_topic
 from lightcam_edge.streaming.messages import CameraStatus, Event, StreamResult
 from lightcam_edge.streaming.mqtt_settings import MqttSettings as MqttSettings
 from lightcam_edge.streaming.mqtt_state import CameraState, Retained, picture_json
@@ -175,13 +175,14 @@ class MqttSink:
             self._turn(connection, session, left)
 
     def _listen_to_home_assistant(self, connection: "Connection", prefix: str) -> None:
-        connection.subscribe(birth_topic(prefix), retained=False)
+        for topic in birth_topics(prefix):
+            connection.subscribe(topic, retained=False)
         connection.subscribe(discovery_topic(prefix, self._settings.device_id, "+"), retained=True)
 
     def _take(self, topic: str, payload: bytes) -> None:
         """Answer Home Assistant's birth; take away a camera that is described and not there any more."""
         prefix = self._settings.discovery_prefix or ""
-        if topic == birth_topic(prefix):
+        if topic in birth_topics(prefix):
             if payload == BIRTH.encode():
                 self._retained.put_all_again()
             return
