@@ -33,7 +33,7 @@ ENTITIES: dict[str, dict[str, str]] = {
     "sensor.{}_frame_rate": {"icon": "mdi:speedometer", "unit_of_measurement": "fps"} | MEASURED,
 }
 # What it says by itself when its broker goes away, and when a device is deleted by hand.
-OF_ITS_OWN = "The connection was lost|Disconnected from MQTT|No device components to cleanup"
+OF_ITS_OWN = "connection was lost|Disconnected from|failed to receive on|No device components to cleanup"
 failures: list[str] = []
 
 
