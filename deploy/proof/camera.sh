@@ -28,7 +28,7 @@ Wants=systemd-udev-settle.service
 Type=oneshot
 Environment=LC_ALL=C.UTF-8 HOME=/root
 ExecStart=/srv/watched_camera.sh
-ExecStopPost=systemctl --no-block poweroff
+ExecStopPost=sh -c "systemctl --no-block poweroff 2>/dev/null"
 StandardOutput=append:/srv/said
 StandardError=inherit
 
