@@ -16,10 +16,13 @@ image=${XDG_CACHE_HOME:-$HOME/.cache}/lightcam-edge/$suite-$arch.tar
 readonly suite arch here repository image
 
 emulate() {
-    command -v qemu-aarch64-static arch-test >/dev/null || {
-        echo "error: roots for other processors need: apt-get install qemu-user-static arch-test" >&2
-        exit 1
-    }
+    local program
+    for program in qemu-aarch64-static arch-test update-binfmts; do
+        type -P "$program" >/dev/null || {
+            echo "error: $program is missing: apt-get install qemu-user-static arch-test binfmt-support" >&2
+            exit 1
+        }
+    done
     [[ -e /proc/sys/fs/binfmt_misc/status ]] || mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
     local machine
     for machine in qemu-aarch64 qemu-arm; do
