@@ -18,23 +18,9 @@ trap 'rm -rf --one-file-system "$work"' EXIT
     apt-get install -qq --yes --no-install-recommends \
         linux-image-amd64 systemd-sysv udev kmod v4l-utils ffmpeg procps psmisc >/dev/null 2>&1
     /mnt/repository/deploy/install.sh --service | tail -1' >&2
-cp "$here/watched_camera.sh" "$here/watching.sh" "$here/usb_webcam.py" "$ROOT/srv/"
-cat >"$ROOT/etc/systemd/system/proof.service" <<'UNIT'
-[Unit]
-After=systemd-udev-settle.service
-Wants=systemd-udev-settle.service
-
-[Service]
-Type=oneshot
-Environment=LC_ALL=C.UTF-8 HOME=/root
-ExecStart=/srv/watched_camera.sh
-ExecStopPost=sh -c "systemctl --no-block poweroff 2>/dev/null"
-StandardOutput=append:/srv/said
-StandardError=inherit
-
-[Install]
-WantedBy=multi-user.target
-UNIT
+cp "$here/watching.sh" "$here/usb_webcam.py" "$ROOT/srv/"
+cp "$here/watched_camera.sh" "$ROOT/srv/proof"
+cp "$here/proof.service" "$ROOT/etc/systemd/system/"
 systemctl --quiet --root "$ROOT" enable proof.service
 mke2fs -q -t ext4 -d "$ROOT" "$work/disk" 4G
 timeout 1800 qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 2G -nic none -nographic -no-reboot \

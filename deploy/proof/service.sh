@@ -19,18 +19,8 @@ trap 'rm -rf --one-file-system "$ROOT"' EXIT
 mkdir "$ROOT/srv/repository"
 (cd "$repository" && git ls-files -z | xargs -0 tar -cf - --ignore-failed-read) | tar -C "$ROOT/srv/repository" -xf -
 cp /etc/ssl/certs/ca-certificates.crt "$ROOT/srv/"
-cat >"$ROOT/etc/systemd/system/proof.service" <<'UNIT'
-[Service]
-Type=oneshot
-Environment=LC_ALL=C.UTF-8 PIP_CERT=/srv/ca-certificates.crt
-ExecStart=/srv/repository/deploy/proof/watched.sh
-ExecStopPost=systemctl --no-block poweroff
-StandardOutput=append:/srv/said
-StandardError=inherit
-
-[Install]
-WantedBy=multi-user.target
-UNIT
+ln -s repository/deploy/proof/watched.sh "$ROOT/srv/proof"
+cp "$here/proof.service" "$ROOT/etc/systemd/system/"
 systemctl --quiet --root "$ROOT" enable proof.service
 systemd-nspawn --quiet --register=no --keep-unit --boot --directory "$ROOT" --resolv-conf=bind-host \
     >"$ROOT/srv/console" 2>&1 </dev/null || tail -20 "$ROOT/srv/console" >&2
