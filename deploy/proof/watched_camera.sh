@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # In a booted system whose kernel has the drivers vivid and vhci_hcd: looks through the cameras of the one and a USB webcam
 # on the other, unplugs them, freezes one, takes their pictures away, and shows what `stream` and the service make of it.
-# It fails where that is not what the documents say.
+# It fails where what is expected does not come, or a stream does not end well; the rest is for reading.
 set -euo pipefail
 
 # shellcheck source=deploy/proof/watching.sh

@@ -31,7 +31,7 @@ expect() {
     echo "  $1 after $((SECONDS - began)) s $(grep -o '"reason": "[^"]\+"' <<<"$line" || true)"
 }
 
-# Ends the stream, which has to be quick and well.
+# Ends the stream, which has to end well, and prints how long that took.
 finish() {
     local began=$EPOCHREALTIME
     kill "$stream"
