@@ -364,7 +364,7 @@ def localize_all(
 
 
 def calibrate(cams: Float32, masks: UInt8, input_hw: tuple[int, int]) -> tuple[BoxRule, float]:
-    """Choose the box rule whose boxes agree best with those of the teacher's masks.
+    """Choose the box rule whose boxes agree best with those of the teacher's masks, to one percent.
 
     Args:
         cams: (N, h, w) maps.
@@ -379,13 +379,14 @@ def calibrate(cams: Float32, masks: UInt8, input_hw: tuple[int, int]) -> tuple[B
         for cam, mask in zip(cams, masks, strict=True)
     ]
     wanted = [(cam, box[0]) for cam, mask in pairs if (box := boxes_from_map(mask, BoxRule(MASK_CUT)))]
-    rules = [BoxRule(cut / 20, part) for part in COMPONENTS for cut in range(1, 19)]
 
     def agreement(rule: BoxRule) -> float:
         found = ((boxes_from_map(cam, rule), box) for cam, box in wanted)
         return float(np.mean([boxes[0].iou(box) if boxes else 0.0 for boxes, box in found]))
 
-    best = max(rules, key=agreement)
+    coarse = max((BoxRule(cut / 20, part) for part in COMPONENTS for cut in range(1, 19)), key=agreement)
+    percents = range(round(coarse.threshold * 100) - 4, round(coarse.threshold * 100) + 5)
+    best = max((BoxRule(percent / 100, coarse.component) for percent in percents), key=agreement)
     return best, agreement(best)
 
 
