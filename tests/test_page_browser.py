@@ -344,15 +344,17 @@ def test_several_cameras_are_tiles_and_each_can_be_shown_alone(visiting: Visitin
         expect(page.get_by_role("button", name="shed", exact=True)).to_have_attribute("aria-pressed", "true")
         page.wait_for_selector("canvas[data-frame]")
         assert page.url.endswith("#shed")
+        own = live.pipeline.watched["door"].threshold
         page.locator("#threshold").fill("0.45")
         visit.until(lambda: live.pipeline.watched["shed"].threshold == 0.45)
-        assert live.pipeline.watched["door"].threshold == 0.2
+        assert live.pipeline.watched["door"].threshold == own
 
 
 def test_settings_in_which_cameras_differ_are_shown_from_lowest_to_highest(
     visiting: Visiting, video: Path
 ) -> None:
     with live_page(video, names=("door", "yard")) as live:
+        live.pipeline.watched["door"].adjust(0.2, None)
         live.pipeline.watched["yard"].adjust(0.45, None)
         page = visiting(live).open()
         expect(page.locator("#threshold-value")).to_have_text("20\N{EN DASH}45%")
