@@ -231,17 +231,23 @@ def test_a_jetsons_ribbon_cameras_need_an_opencv_with_gstreamer(
     assert "use JetPack's" in cameras[0].problem
 
 
-def test_what_picamera2_knows_is_listed_but_for_usb(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_picamera2_knows_is_listed_by_its_place_but_for_usb(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told = [
-        {"Model": "imx708", "Location": 2, "Id": "/base/axi/pcie@120000/rp1/i2c@88000/imx708@1a", "Num": 0},
-        {"Model": "HD Webcam", "Id": "/base/scb/pcie/usb@0,0-1.2:1.0-046d:0825", "Num": 1},
+        {"Model": "imx708", "Location": 2, "Id": "/base/axi/pcie@120000/rp1/i2c@88000/imx708@1a", "Num": 1},
+        {"Model": "ov5647", "Location": 2, "Id": "/base/axi/pcie@120000/rp1/i2c@80000/ov5647@36", "Num": 0},
+        {"Model": "HD Webcam", "Id": "/base/scb/pcie/usb@0,0-1.2:1.0-046d:0825", "Num": 2},
     ]
     library = types.ModuleType("picamera2")
     library.Picamera2 = types.SimpleNamespace(global_camera_info=lambda: told)  # type: ignore[attr-defined]
     library.__spec__ = types.SimpleNamespace()  # type: ignore[assignment]
     monkeypatch.setitem(sys.modules, "picamera2", library)
 
-    assert list_cameras(root) == [FoundCamera("csi://0", "imx708", "libcamera")]
+    assert list_cameras(root) == [
+        FoundCamera("csi://0", "imx708", "libcamera"),
+        FoundCamera("csi://1", "ov5647", "libcamera"),
+    ]
 
 
 @pytest.mark.parametrize(

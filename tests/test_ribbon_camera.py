@@ -1,7 +1,9 @@
 import concurrent.futures
+import os
 import sys
 import types
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -20,6 +22,8 @@ class Picamera2:
 
     told: tuple[dict[str, Any], ...] = ({"Model": "imx708", "Id": "/base/imx708@1a", "Num": 0},)
     busy = False
+    given = "BGR888"
+    camera_controls: ClassVar[dict[str, Any]] = {"FrameDurationLimits": (100, 10_000_000, None)}
     pictures = 1_000_000
     open_now = 0
 
@@ -28,9 +32,13 @@ class Picamera2:
         return list(cls.told)
 
     def __init__(self, number: int) -> None:
+        self.is_open = False
+        self.pipe, self.notifyme_w = os.pipe2(os.O_NONBLOCK)
         if self.busy:
-            raise RuntimeError("Camera __init__ sequence did not complete.")
+            os.close(self.pipe)
+            raise RuntimeError("Camera __init__ sequence did not complete.") from OSError("busy")
         type(self).open_now += 1
+        self.is_open = True
         self.number = number
 
     def create_video_configuration(self, main: dict[str, Any], controls: dict[str, Any]) -> dict[str, Any]:
@@ -38,6 +46,9 @@ class Picamera2:
 
     def configure(self, configuration: dict[str, Any]) -> None:
         type(self).configured = configuration
+
+    def camera_configuration(self) -> dict[str, Any]:
+        return {"main": {**self.configured["main"], "format": self.given}}
 
     def start(self) -> None:
         pass
@@ -52,7 +63,11 @@ class Picamera2:
         return np.broadcast_to(np.array([200, 0, self.pictures % 256], np.uint8), (height, width, 3)).copy()
 
     def close(self) -> None:
-        type(self).open_now -= 1
+        if self.is_open:
+            type(self).open_now -= 1
+            self.is_open = False
+            os.close(self.pipe)
+            os.close(self.notifyme_w)
 
 
 @pytest.fixture
@@ -91,7 +106,10 @@ def test_a_ribbon_camera_that_gives_no_more_pictures_is_closed_and_opened_again(
 
 @pytest.mark.parametrize(
     ("number", "busy", "told"),
-    [(1, False, r"there is no csi://1: is the ribbon cable in\?"), (0, True, "does another program have it")],
+    [
+        (1, False, r"there is no csi://1: is the ribbon cable in\?"),
+        (0, True, r"does another program have it\? \(busy\)"),
+    ],
 )
 def test_a_ribbon_camera_that_cannot_be_used_says_why(
     library: type[Picamera2], number: int, busy: bool, told: str
@@ -99,9 +117,35 @@ def test_a_ribbon_camera_that_cannot_be_used_says_why(
     library.busy = busy
     camera = PiCamera(number, CaptureOptions(), Patience())
 
+    files = len(list(Path("/proc/self/fd").iterdir()))
     with pytest.raises(CaptureError, match=told):
         camera.open()
     camera.close()
+    assert len(list(Path("/proc/self/fd").iterdir())) == files
+
+
+def test_a_ribbon_camera_that_cannot_be_told_a_rate_is_not_told_one(library: type[Picamera2]) -> None:
+    library.camera_controls = {}
+    with running("csi://0", CaptureOptions(width=64, height=48, fps=500)) as capture:
+        capture.take()
+
+    assert library.configured["controls"] == {}  # type: ignore[attr-defined]
+
+
+def test_colours_are_those_of_the_format_that_a_ribbon_camera_gives(library: type[Picamera2]) -> None:
+    library.given = "RGB888"  # in memory B, G, R
+    with running("csi://0", CaptureOptions(width=64, height=48)) as capture:
+        assert capture.take().photo.pixels[0, 0, 1:].tolist() == [0, 200]
+
+
+def test_a_camera_of_picamera2_that_gives_no_rgb_is_refused(library: type[Picamera2]) -> None:
+    library.given = "YUYV"
+    camera = PiCamera(0, CaptureOptions(), Patience())
+
+    with pytest.raises(CaptureError, match="csi://0 gives YUYV, not RGB: is it a USB camera"):
+        camera.open()
+    camera.close()
+    assert library.open_now == 0
 
 
 def test_what_is_missing_for_a_ribbon_camera_is_told_before_anything_starts() -> None:

@@ -136,9 +136,9 @@ def _libcamera_cameras() -> Iterator[FoundCamera]:
     except Exception as error:  # it links to libcamera and numpy, whose versions may not fit
         yield FoundCamera("csi://0", "ribbon cable", "libcamera", problem=f"picamera2 fails: {error}")
         return
-    for camera in told:
+    for number, camera in enumerate(told):  # its place, not "Num", is what picamera2 opens a camera by
         if "usb" not in str(camera.get("Id", "")):
-            yield FoundCamera(f"csi://{camera.get('Num', 0)}", str(camera.get("Model", "")), "libcamera")
+            yield FoundCamera(f"csi://{number}", str(camera.get("Model", "")), "libcamera")
 
 
 def cameras_there(root: Path = Path("/")) -> str:

@@ -2,8 +2,10 @@
 
 import concurrent.futures
 import importlib
+import logging
+import os
 import time
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -23,6 +25,8 @@ from lightcam_edge.streaming.sources.patience import Patience
 from lightcam_edge.streaming.sources.reading import CaptureError, Picture, Throttle, Wants, always
 
 SIZE_WH, FPS = (1280, 720), 30.0
+# libcamera names formats by their bytes as one number: BGR888 lies in memory as RGB.
+ORDERS: dict[str, Literal["rgb", "bgr"]] = {"BGR888": "rgb", "RGB888": "bgr"}
 
 
 def ribbon_problem() -> str:
@@ -82,6 +86,7 @@ class PiCamera:
         self._timeout = patience.stall_timeout
         self._throttle = Throttle(options.fps)
         self._camera: Any = None
+        self._order: Literal["rgb", "bgr"] = "rgb"
 
     def open(self) -> None:
         """Configure and start it."""
@@ -94,22 +99,38 @@ class PiCamera:
             raise CaptureError(
                 f"there is no csi://{self._number}: is the ribbon cable in? (`rpicam-hello --list-cameras`)"
             )
+        logging.getLogger("picamera2").setLevel(logging.CRITICAL)  # what it logs, it raises too
+        # Made in two steps, so that `close` can reach one whose making fails.
+        self._camera = library.__new__(library)
         try:
-            self._camera = library(self._number)
+            self._camera.__init__(self._number)
             self._camera.configure(self._configuration())
+            self._order = self._given_order()
             self._camera.start()
         except (RuntimeError, IndexError) as error:
+            beneath = error.__cause__ or error  # picamera2 says "did not complete" of it
             raise CaptureError(
-                f"csi://{self._number} cannot be used: does another program have it? ({error})"
+                f"csi://{self._number} cannot be used: does another program have it? ({beneath})"
             ) from None
 
     def _configuration(self) -> Any:
         options = self._options
         size = (options.width or SIZE_WH[0], options.height or SIZE_WH[1])
-        # libcamera names formats by their bytes as one number: BGR888 lies in memory as RGB.
+        # picamera2 refuses a rate to a camera that cannot be told one; it is throttled here.
+        told = "FrameDurationLimits" in self._camera.camera_controls
         return self._camera.create_video_configuration(
-            main={"size": size, "format": "BGR888"}, controls={"FrameRate": options.fps or FPS}
+            main={"size": size, "format": "BGR888"},
+            controls={"FrameRate": options.fps or FPS} if told else {},
         )
+
+    def _given_order(self) -> Literal["rgb", "bgr"]:
+        """How colours lie in memory: who cannot give the format asked for is silently set to another."""
+        given = self._camera.camera_configuration()["main"]["format"]
+        if given not in ORDERS:
+            raise CaptureError(
+                f"csi://{self._number} gives {given}, not RGB: is it a USB camera? use v4l2://"
+            )
+        return ORDERS[given]
 
     def read(self, wants: Wants = always) -> Picture | None:
         """Wait for the next picture."""
@@ -117,7 +138,7 @@ class PiCamera:
             pixels = self._capture()
             arrived_ns = time.monotonic_ns()
             if self._throttle.passes() and wants(arrived_ns):
-                return Picture(photo_from_array(np.asarray(pixels, np.uint8), "rgb"), arrived_ns)
+                return Picture(photo_from_array(np.asarray(pixels, np.uint8), self._order), arrived_ns)
 
     def _capture(self) -> Any:
         try:
@@ -132,5 +153,9 @@ class PiCamera:
 
     def close(self) -> None:
         """Stop it."""
-        if self._camera is not None:
-            self._camera.close()
+        if self._camera is None:
+            return
+        was_open = self._camera.is_open
+        self._camera.close()
+        if not was_open:  # else each attempt at a camera in use would leave one end of a pipe
+            os.close(self._camera.notifyme_w)
