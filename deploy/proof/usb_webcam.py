@@ -1,12 +1,14 @@
-"""Plug a USB webcam into the kernel of this machine, by its driver for USB over a network: usb_webcam.py
+"""Plug a USB webcam into this machine's kernel, by its driver for USB over a network: usb_webcam.py [bgr]
 
 It is a USB Video Class 1.0 device with a bulk endpoint: MJPEG at 1280x720 and YUYV
-at 640x480, 15 frames/s, of a bright square that wanders. What the file /run/webcam
-says becomes of it: `unplugged`, or `stalled` for one that gives no pictures.
+at 640x480, or BGR at 320x240, 15 frames/s, of a bright square that wanders; it is red
+in BGR. What the file /run/webcam says becomes of it: `unplugged`, or `stalled` for
+one that gives no pictures.
 """
 
 import socket
 import struct
+import sys
 import threading
 import time
 from collections import deque
@@ -23,21 +25,35 @@ STALLED, UNLINKED_IN_TIME = -32, -104  # EPIPE, ECONNRESET
 PAYLOAD = 32 * 512
 FPS = 15
 INTERVAL = 10_000_000 // FPS  # in 100 ns
-MJPEG, YUYV = 1, 2
-SIZES_WH = {MJPEG: (1280, 720), YUYV: (640, 480)}
-YUY2 = bytes.fromhex("5955593200001000800000aa00389b71")
+MJPEG, YUYV, BGR = 1, 2, 3
+SIZES_WH = {BGR: (320, 240)} if sys.argv[1:] == ["bgr"] else {MJPEG: (1280, 720), YUYV: (640, 480)}
+FIRST = min(SIZES_WH)
+# The GUID and the bits a pixel of what is not compressed.
+RAW = {
+    YUYV: (bytes.fromhex("5955593200001000800000aa00389b71"), 16),
+    BGR: (bytes.fromhex("7deb36e44f52ce119f530020af0ba770"), 24),
+}
 
 
 def described(kind: int, content: bytes) -> bytes:
     return bytes([len(content) + 2, kind]) + content
 
 
-def frame_described(kind: int, size_wh: tuple[int, int]) -> bytes:
-    largest = size_wh[0] * size_wh[1] * 2
-    rate = largest * 8 * FPS
-    return described(
-        0x24, struct.pack("<BBBHHIIIIBI", kind, 1, 0, *size_wh, rate, rate, largest, INTERVAL, 1, INTERVAL)
+def largest(kind: int) -> int:
+    return SIZES_WH[kind][0] * SIZES_WH[kind][1] * (3 if kind == BGR else 2)
+
+
+def format_described(kind: int) -> bytes:
+    rate = largest(kind) * 8 * FPS
+    frame = struct.pack(
+        "<BBHHIIIIBI", 1, 0, *SIZES_WH[kind], rate, rate, largest(kind), INTERVAL, 1, INTERVAL
     )
+    if kind == MJPEG:
+        return described(0x24, struct.pack("<BBBBBBBBB", 6, MJPEG, 1, 1, 1, 0, 0, 0, 0)) + described(
+            0x24, b"\7" + frame
+        )
+    content = struct.pack("<BBB16sBBBBBB", 4, kind, 1, *RAW[kind], 1, 0, 0, 0, 0)
+    return described(0x24, content) + described(0x24, b"\5" + frame)
 
 
 def configuration() -> bytes:
@@ -45,12 +61,11 @@ def configuration() -> bytes:
     terminals = described(0x24, struct.pack("<BBHBBHHHB3x", 2, 1, 0x0201, 0, 0, 0, 0, 0, 3))
     terminals += described(0x24, struct.pack("<BBHBBB", 3, 2, 0x0101, 0, 1, 0))
     control = described(0x24, struct.pack("<BHHIBB", 1, 0x0100, 13 + len(terminals), 48_000_000, 1, 1))
-    formats = described(0x24, struct.pack("<BBBBBBBBB", 6, MJPEG, 1, 1, 1, 0, 0, 0, 0))
-    formats += frame_described(7, SIZES_WH[MJPEG])
-    formats += described(0x24, struct.pack("<BBB16sBBBBBB", 4, YUYV, 1, YUY2, 16, 1, 0, 0, 0, 0))
-    formats += frame_described(5, SIZES_WH[YUYV])
+    formats = b"".join(format_described(kind) for kind in SIZES_WH)
+    length = 13 + len(SIZES_WH) + len(formats)
     stream = described(
-        0x24, struct.pack("<BBHBBBBBBBBB", 1, 2, 15 + len(formats), 0x81, 0, 2, 0, 0, 0, 1, 0, 0)
+        0x24,
+        struct.pack("<BBHBBBBBBB", 1, len(SIZES_WH), length, 0x81, 0, 2, 0, 0, 0, 1) + bytes(len(SIZES_WH)),
     )
     all_of_it = b"".join(
         (
@@ -82,7 +97,7 @@ class Webcam:
         self.ours, theirs = socket.socketpair()
         self.waiting: deque[tuple[int, int]] = deque()
         self.lock = threading.Lock()
-        self.probed = self.negotiated(MJPEG)
+        self.probed = self.negotiated(FIRST)
         self.streaming = 0
         with (PORT / "attach").open("w") as attach:
             attach.write(f"0 {theirs.fileno()} {DEVICE} {HIGH_SPEED}")
@@ -96,8 +111,7 @@ class Webcam:
 
     @staticmethod
     def negotiated(wanted: int) -> bytes:
-        largest = SIZES_WH[wanted][0] * SIZES_WH[wanted][1] * 2
-        return struct.pack("<HBBIHHHHHII", 1, wanted, 1, INTERVAL, 0, 0, 0, 0, 0, largest, PAYLOAD)
+        return struct.pack("<HBBIHHHHHII", 1, wanted, 1, INTERVAL, 0, 0, 0, 0, 0, largest(wanted), PAYLOAD)
 
     def take(self, count: int) -> bytes:
         content = self.ours.recv(count, socket.MSG_WAITALL) if count else b""
@@ -153,7 +167,7 @@ class Webcam:
             return bytes(2)
         if kind in (0xA1, 0x21) and index == 1 and what in (1, 2):
             if request == 1:
-                self.probed = self.negotiated(content[2] if content[2] in SIZES_WH else MJPEG)
+                self.probed = self.negotiated(content[2] if content[2] in SIZES_WH else FIRST)
                 self.streaming = self.probed[2] if what == 2 else self.streaming
                 return b""
             return {0x85: struct.pack("<H", len(self.probed)), 0x86: b"\3"}.get(request, self.probed)
@@ -187,7 +201,9 @@ def picture(number: int, kind: int) -> bytes:
     width, height = SIZES_WH[kind]
     image = np.full((height, width, 3), 40, np.uint8)
     left = number * 8 % (width - 200)
-    image[100:300, left : left + 200] = 220
+    image[100:300, left : left + 200] = (40, 40, 220) if kind == BGR else 220
+    if kind == BGR:
+        return image.tobytes()
     if kind == MJPEG:
         return cv2.imencode(".jpg", image)[1].tobytes()
     grey = image[:, :, 0]
