@@ -108,7 +108,7 @@ class PiCamera:
             self._order = self._given_order()
             self._camera.start()
         except (RuntimeError, IndexError) as error:
-            beneath = error.__cause__ or error  # picamera2 says "did not complete" of it
+            beneath = error.__cause__ or error.__context__ or error  # picamera2 says "did not complete" of it
             raise CaptureError(
                 f"csi://{self._number} cannot be used: does another program have it? ({beneath})"
             ) from None
@@ -153,9 +153,10 @@ class PiCamera:
 
     def close(self) -> None:
         """Stop it."""
-        if self._camera is None:
+        camera, self._camera = self._camera, None
+        if camera is None:
             return
-        was_open = self._camera.is_open
-        self._camera.close()
+        was_open = camera.is_open
+        camera.close()
         if not was_open:  # else each attempt at a camera in use would leave one end of a pipe
-            os.close(self._camera.notifyme_w)
+            os.close(camera.notifyme_w)
