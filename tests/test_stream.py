@@ -131,6 +131,7 @@ def test_json_has_a_line_for_every_frame_with_the_keys_of_a_run(tiny_model: Path
     states = [line["state"] for line in lines if "state" in line]
     results = [line for line in lines if "state" not in line]
     assert states == ["starting", "live", "ended"]
+    assert lines[-1].get("state") == "ended"
     assert [line["frame"] for line in results] == list(range(150))
     assert set(results[0]) == {"camera", "time", "age_ms", *KEYS}
     assert {line["camera"] for line in lines} == {"door"}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from lightcam_edge.localizer import Localizer
 from lightcam_edge.streaming.announcing import Announcer
-from lightcam_edge.streaming.messages import CameraFigures
+from lightcam_edge.streaming.messages import CameraFigures, CameraStatus
 from lightcam_edge.streaming.ports import Sink
 from lightcam_edge.streaming.sources.capture import CaptureThread
 from lightcam_edge.streaming.sources.newest import NewestFrames
@@ -54,9 +54,13 @@ class Pipeline:
         self._thread = threading.Thread(target=self._run, name="network", daemon=True)
 
     def _capture(self, plan: CameraPlan) -> CaptureThread:
-        return CaptureThread(
-            plan.name, plan.spec, plan.capture, self._frames, self._announcer.status, plan.patience
-        )
+        return CaptureThread(plan.name, plan.spec, plan.capture, self._frames, self._status, plan.patience)
+
+    def _status(self, status: CameraStatus) -> None:
+        """Announce a camera's new state; that it has ended, after the result of its last frame."""
+        if status.state == "ended":
+            self._frames.wait_until_looked_at(status.camera, self._finished.is_set)
+        self._announcer.status(status)
 
     def start(self, sinks: Iterable[Sink]) -> None:
         """Begin.

@@ -32,6 +32,7 @@ class NewestFrames:
         self._turn = list(self._frames)  # whose turn is next comes first
         self._turns = dict.fromkeys(self._frames, 0)  # how many each had
         self._taken_ns: int | None = None  # when the frame was taken that is looked at now
+        self._looked_at = ""  # the camera whose frame that is
         self._looks_ns: deque[int] = deque(maxlen=_LOOKS_KEPT)
 
     def put(self, frame: CapturedFrame) -> None:
@@ -63,6 +64,17 @@ class NewestFrames:
         self._frames[frame.camera] = frame
         self._changed.notify_all()
 
+    def wait_until_looked_at(self, camera: str, give_up: Callable[[], bool]) -> None:
+        """Wait until a camera's last frame has been taken, and the next one asked for.
+
+        Args:
+            camera: its name.
+            give_up: asked now and then; true ends the wait.
+        """
+        with self._changed:
+            while (self._frames[camera] is not None or self._looked_at == camera) and not give_up():
+                self._changed.wait(_LOOK_UP)
+
     def take(self, timeout: float | None = None) -> CapturedFrame | None:
         """Take the newest frame of the camera whose turn it is, or of the next that has one.
 
@@ -76,7 +88,8 @@ class NewestFrames:
         with self._changed:
             if self._taken_ns is not None:
                 self._looks_ns.append(time.monotonic_ns() - self._taken_ns)
-                self._taken_ns = None
+                self._taken_ns, self._looked_at = None, ""
+                self._changed.notify_all()
             while (frame := self._next()) is None and len(self._ended) < len(self._frames):
                 left = None if deadline is None else deadline - time.monotonic()
                 if left is not None and left <= 0:
@@ -90,7 +103,7 @@ class NewestFrames:
             if frame is not None:
                 self._frames[camera] = None
                 self._pass_turn(camera)
-                self._taken_ns = time.monotonic_ns()
+                self._taken_ns, self._looked_at = time.monotonic_ns(), camera
                 self._changed.notify_all()
                 return frame
         return None
