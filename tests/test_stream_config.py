@@ -62,6 +62,10 @@ def test_a_file_may_say_everything_that_the_command_line_can(tmp_path: Path) -> 
     [
         ("\ntreshold = 0.3", "stream.toml:2: treshold: is no setting: did you mean threshold?"),
         ("max_boxes = 0", "stream.toml:1: max_boxes: is no setting: did you mean max-boxes?"),
+        (
+            '[camera.door]\nsource = "0"',
+            "stream.toml:1: camera: is no setting: a camera stands under [cameras.NAME]",
+        ),
         ("xyzzy = 1", "stream.toml:1: xyzzy: is no setting: see `lightcam-edge stream --help`"),
         ("threshold = 1.5", "stream.toml:1: threshold: 1.5 is not in the range 0<=x<1"),
         ("quiet = 1", "stream.toml:1: quiet: 1 is no value for it: give true or false"),

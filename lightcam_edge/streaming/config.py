@@ -121,7 +121,8 @@ def lines_of(text: str) -> dict[tuple[str, ...], int]:
     for number, line in enumerate(text.splitlines(), 1):
         if header := _TABLE.fullmatch(line):
             table = _path_of(header["name"])
-            lines.setdefault(table, number)
+            for depth in range(1, len(table) + 1):
+                lines.setdefault(table[:depth], number)
         elif key := _KEY.match(line):
             lines.setdefault(table + _path_of(key["name"]), number)
     return lines
@@ -185,6 +186,8 @@ class _Reader:
             return "is for all cameras: write it above the first [table]"
         if not in_camera and key in SOURCES:
             return f"belongs to a camera: write it under [{CAMERAS}.NAME]"
+        if not in_camera and difflib.get_close_matches(key, [CAMERAS]):
+            return f"is no setting: a camera stands under [{CAMERAS}.NAME]"
         near = difflib.get_close_matches(key.replace("_", "-"), list(known), 1)
         return "is no setting: " + (
             f"did you mean {near[0]}?" if near else "see `lightcam-edge stream --help`"
