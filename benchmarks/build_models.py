@@ -5,8 +5,9 @@
 Takes hours on two cores. What is there already is not made again, and a
 training that was cut off goes on, so the same line may be repeated. What is
 bundled as `lite` came from an earlier recipe, which this one does not beat,
-but for its cut, which is by this one's masks (ablation.md); the others came from this one, with the presence of `tiny` and
-`nano` read off the maps of their int8 files, where `train` takes Keras's.
+but for its cut, which is by this one's masks (ablation.md); the others came
+from this one, with the presence of `tiny` and `nano` read off the maps of
+their int8 files, where `train` takes Keras's.
 """
 
 import json
