@@ -6,11 +6,10 @@ set -euo pipefail
 
 suite=${1:-bookworm}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-work=$(mktemp -d)
-ROOT=$work/root
-readonly suite here work
+ROOT=$(mktemp -d)
+readonly suite here
 export ROOT
-trap 'rm -rf --one-file-system "$work"' EXIT
+trap 'rm -rf --one-file-system "$ROOT"' EXIT
 
 # shellcheck disable=SC2016 # expanded in the root
 "$here/in-root.sh" "$suite" amd64 sh -euc '
@@ -18,16 +17,4 @@ trap 'rm -rf --one-file-system "$work"' EXIT
     apt-get install -qq --yes --no-install-recommends \
         linux-image-amd64 systemd-sysv udev kmod v4l-utils ffmpeg procps psmisc >/dev/null 2>&1
     /mnt/repository/deploy/install.sh --service | tail -1' >&2
-cp "$here/watching.sh" "$here/usb_webcam.py" "$ROOT/srv/"
-cp "$here/watched_camera.sh" "$ROOT/srv/proof"
-cp "$here/proof.service" "$ROOT/etc/systemd/system/"
-systemctl --quiet --root "$ROOT" enable proof.service
-mke2fs -q -t ext4 -d "$ROOT" "$work/disk" 4G
-timeout 1800 qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 2G -nic none -nographic -no-reboot \
-    -kernel "$ROOT"/boot/vmlinuz-* -initrd "$ROOT"/boot/initrd.img-* -drive "file=$work/disk,if=virtio,format=raw" \
-    -append 'root=/dev/vda rw console=ttyS0' >"$work/console" 2>&1 </dev/null || true
-debugfs -R 'cat /srv/said' "$work/disk" 2>/dev/null | tee "$work/said"
-grep --quiet '^All is as it should be$' "$work/said" || {
-    tail -20 "$work/console" >&2
-    exit 1
-}
+"$here/boot.sh" watched_camera.sh
