@@ -13,6 +13,7 @@ cp "$here/watching.sh" "$here/usb_webcam.py" "$ROOT/srv/"
 cp "$here/$1" "$ROOT/srv/proof"
 cp "$here/proof.service" "$ROOT/etc/systemd/system/"
 systemctl --quiet --root "$ROOT" enable proof.service
+chmod 755 "$ROOT" # mktemp's folder is closed to the service's user
 mke2fs -q -t ext4 -d "$ROOT" "$work/disk" 4G >&2
 timeout 1800 qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 2G -nic none -nographic -no-reboot \
     -kernel "$ROOT"/boot/vmlinuz-* -initrd "$ROOT"/boot/initrd.img-* -drive "file=$work/disk,if=virtio,format=raw" \
