@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 UInt8 = npt.NDArray[np.uint8]
+Channels = Literal["rgb", "bgr"]
 
 MAX_FILE_BYTES = 1 << 29
 MAX_PIXELS = 120_000_000  # above the 108 megapixels of a telephone; what is larger is refused unread
@@ -169,7 +170,7 @@ def _one_line(error: Exception) -> str:
     return (str(error) or type(error).__name__).splitlines()[0]
 
 
-def photo_from_array(array: UInt8, channels: Literal["rgb", "bgr"] | None) -> Photo:
+def photo_from_array(array: UInt8, channels: Channels | None) -> Photo:
     """Take an array as an upright image.
 
     Raises:

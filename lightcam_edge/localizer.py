@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ from lightcam_edge.catalogue import DEFAULT_MODEL
 from lightcam_edge.choices import SCORINGS, Backend, Scoring
 from lightcam_edge.errors import ModelFileError, UsageError
 from lightcam_edge.geometry import Fit, fit_pixels
-from lightcam_edge.images import Photo, photo_from_array, photo_from_pil, read_image
+from lightcam_edge.images import Channels, Photo, photo_from_array, photo_from_pil, read_image
 from lightcam_edge.interpreter import Interpreter, Outputs
 from lightcam_edge.model_file import ModelFile, probe, read_model
 from lightcam_edge.peaks import boxes_by_peaks
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 Float32 = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]
-Channels = Literal["rgb", "bgr"]
 
 
 @dataclass(frozen=True, slots=True)

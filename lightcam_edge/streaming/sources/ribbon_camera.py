@@ -5,13 +5,13 @@ import importlib
 import logging
 import os
 import time
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
 
 from lightcam_edge.errors import RuntimeMissingError
-from lightcam_edge.images import photo_from_array
+from lightcam_edge.images import Channels, photo_from_array
 from lightcam_edge.streaming.sources.boards import (
     GSTREAMER_MISSING,
     PICAMERA2_MISSING,
@@ -26,7 +26,7 @@ from lightcam_edge.streaming.sources.reading import CaptureError, Picture, Throt
 
 SIZE_WH, FPS = (1280, 720), 30.0
 # libcamera names formats by their bytes as one number: BGR888 lies in memory as RGB.
-ORDERS: dict[str, Literal["rgb", "bgr"]] = {"BGR888": "rgb", "RGB888": "bgr"}
+ORDERS: dict[str, Channels] = {"BGR888": "rgb", "RGB888": "bgr"}
 
 
 def ribbon_problem() -> str:
@@ -86,7 +86,7 @@ class PiCamera:
         self._timeout = patience.stall_timeout
         self._throttle = Throttle(options.fps)
         self._camera: Any = None
-        self._order: Literal["rgb", "bgr"] = "rgb"
+        self._order: Channels = "rgb"
 
     def open(self) -> None:
         """Configure and start it."""
@@ -123,7 +123,7 @@ class PiCamera:
             controls={"FrameRate": options.fps or FPS} if told else {},
         )
 
-    def _given_order(self) -> Literal["rgb", "bgr"]:
+    def _given_order(self) -> Channels:
         """How colours lie in memory: who cannot give the format asked for is silently set to another."""
         given = self._camera.camera_configuration()["main"]["format"]
         if given not in ORDERS:
