@@ -12,6 +12,7 @@ from PIL import Image
 
 from lightcam_edge.errors import InputError, UsageError
 from lightcam_models import training
+from lightcam_models.datasets import split_validation
 from lightcam_models.ordering import place
 from lightcam_models.progress import Progress, clock
 from lightcam_models.recipes import RECIPES
@@ -170,3 +171,28 @@ def test_few_photographs_are_shown_more_often() -> None:
 
 def test_the_clock_reads_as_people_write_it() -> None:
     assert [clock(5), clock(75), clock(3725)] == ["0:05", "1:15", "1:02:05"]
+
+
+def test_averaged_weights_are_the_mean_of_those_after_the_steps(folder: Path, tmp_path: Path) -> None:
+    order = plain_order(folder, tmp_path / "mean", averaging=0.5)
+    steps = 2 * (len(split_validation(order.dataset, 0.1, 0)[0].examples) // 8)
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+    optimizer = training._optimizer(order.recipe, steps // 2)
+    optimizer.build(model.trainable_variables)
+    momentum, mean = 1 - 1 / (0.5 * steps), np.zeros((1, 1))
+    for step in range(steps):
+        optimizer.apply([np.ones((1, 1), np.float32)], model.trainable_variables)
+        now = np.asarray(model.trainable_variables[0])
+        mean = momentum * mean + (1 - momentum) * now if step else now
+    optimizer.finalize_variable_values(model.trainable_variables)
+    np.testing.assert_allclose(np.asarray(model.trainable_variables[0]), mean, rtol=1e-5)
+    assert abs(mean - now).max() > 1e-5
+
+
+def test_a_training_ends_with_averaged_weights_and_their_statistics(folder: Path, tmp_path: Path) -> None:
+    last = weights_of(training.train(plain_order(folder, tmp_path / "last"), progress=Progress(quiet=True)))
+    order = plain_order(folder, tmp_path / "mean", averaging=0.5)
+    mean = weights_of(training.train(order, progress=Progress(quiet=True)))
+
+    assert all(np.abs(one - other).max() > 1e-7 for one, other in zip(last, mean, strict=True))
+    assert json.loads((tmp_path / "mean" / "training.json").read_text())["recipe"]["averaging"] == 0.5

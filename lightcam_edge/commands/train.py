@@ -27,6 +27,11 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("--input-size", type=click.IntRange(32), help="Side of the input in pixels.")
 @click.option("--training-size", type=click.IntRange(32), help="Default: 5/7 of the input size.")
 @click.option("--frozen-blocks", type=click.IntRange(0), help="Left as they are. Default: the recipe's.")
+@click.option(
+    "--averaging",
+    type=click.FloatRange(0, 1, max_open=True),
+    help="Share of the training whose weights are averaged; for long ones. Default: the recipe's.",
+)
 @click.option("--option", "options", metavar="NAME=VALUE", multiple=True, help="Of the architecture.")
 @click.option("--backbone", type=FILE, help="Saved .keras or .weights.h5 file to start from.")
 @click.option(

@@ -30,6 +30,7 @@ def place(
     input_size: int | None = None,
     training_size: int | None = None,
     frozen_blocks: int | None = None,
+    averaging: float | None = None,
     options: Sequence[str] = (),
     backbone: Path | None = None,
     unlabelled: Path | None = None,
@@ -66,6 +67,7 @@ def place(
         learning_rate=learning_rate,
         training_size=training_size,
         frozen_blocks=frozen_blocks,
+        averaging=averaging,
     )
     if dataset.background is None:  # the map is that of one class, so objects of one class are shown
         settled = replace(settled, augmentation=replace(settled.augmentation, several=0.0))

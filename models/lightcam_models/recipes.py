@@ -27,6 +27,8 @@ class Recipe:
         teacher_weight: share of the teacher's class probabilities in the target.
         frozen_blocks: first blocks of an EfficientNet-Lite, with what is before them, that stay as they
             are; training is 2.8 times as fast with 5.
+        averaging: share of the training over which the weights are averaged, exponentially (Polyak and
+            Juditsky 1992); 0 takes the last ones.
         training_size: side of the training input, in pixels; `TRAINING_SHARE` of the model's input if None.
         augmentation: how much the photographs are varied.
     """
@@ -41,6 +43,7 @@ class Recipe:
     region_weight: float = 0.5
     teacher_weight: float = 0.3
     frozen_blocks: int = 0
+    averaging: float = 0.0
     training_size: int | None = None
     augmentation: Augmentation = field(default_factory=Augmentation)
 

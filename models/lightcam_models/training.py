@@ -267,9 +267,11 @@ def _optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
         warmup_target=recipe.learning_rate,
         warmup_steps=warmup,
     )
+    averaged = recipe.averaging * total
+    ema = {"use_ema": True, "ema_momentum": 1 - 1 / averaged} if averaged > 1 else {}
     if recipe.optimizer == "adam":
-        return keras.optimizers.Adam(rate)
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay)
+        return keras.optimizers.Adam(rate, **ema)
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay, **ema)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "map_scale"])
     return optimizer
 
@@ -315,7 +317,7 @@ def _restore_weights(model: Localizing, state: Path) -> None:
 
 
 def _final_network(order: Order, model: Localizing, training: Photographs) -> keras.Model:
-    """The trained network at the model's input size, in float32, with statistics of that size."""
+    """The trained network at the model's input size, in float32, with statistics that belong to it."""
     final = build_model(
         order.architecture,
         len(order.dataset.labels),
@@ -324,7 +326,7 @@ def _final_network(order: Order, model: Localizing, training: Photographs) -> ke
         **(order.options or {}),
     )
     final.set_weights(model.network.get_weights())
-    if final.input_shape == model.network.input_shape:
+    if final.input_shape == model.network.input_shape and not order.recipe.averaging:
         return final
     learnt = {layer.name for layer in model.network.layers if layer.trainable}
     recipe = replace(order.recipe, augmentation=replace(order.recipe.augmentation, paste=0.0))
