@@ -2,7 +2,7 @@
 
     python benchmarks/build_models.py --data-root ../shared/datasets
 
-Takes days on two cores, a quarter of an hour on a GPU with `KERAS_BACKEND=jax`.
+Takes days on two cores; `KERAS_BACKEND=jax` trains on a GPU.
 What is there already is not made again, and a training that was cut off goes
 on, so the same line may be repeated. The bundled files came from these
 trainings with two differences: the third round that taught `lite`, `tiny` and
