@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
+from lightcam_edge.streaming import memory
 from lightcam_edge.streaming.console import Console, status_text
 from lightcam_edge.streaming.messages import CameraFigures
 from lightcam_edge.streaming.pipeline import Pipeline
@@ -16,6 +17,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 LOOK_UP_S = 0.1
 DRAW_S = 1.0
 STATUS_S = 5.0
+GIVE_BACK_S = 5.0
 
 
 class Stop:
@@ -61,7 +63,7 @@ class Attendance:
         self._notifier = notifier
         self._seconds = seconds
         self._vigil = Vigil()
-        self._next = {self._draw: 0.0, self._feed: 0.0, self._tell_status: 0.0}
+        self._next = {self._draw: 0.0, self._feed: 0.0, self._tell_status: 0.0, self._give_back: 0.0}
 
     def attend(self, sinks: Sequence[Sink], stop: Stop) -> bool:
         """Start the stream, and stay until it is over.
@@ -106,6 +108,10 @@ class Attendance:
     def _tell_status(self) -> float:
         self._notifier.send(f"STATUS={status_text(self._figures())}")
         return STATUS_S
+
+    def _give_back(self) -> float:
+        memory.give_back()
+        return GIVE_BACK_S
 
     def _figures(self) -> list[CameraFigures]:
         return [self._pipeline.figures(name) for name in self._pipeline.watched]
