@@ -11,19 +11,6 @@ readonly PYTHON=/opt/lightcam-edge/current/bin/python
 readonly PORT=/sys/devices/platform/vhci_hcd.0
 readonly SMALL=(--width 320 --height 240)
 
-# Runs a command, shows what it says, and fails where that lacks $1.
-says() {
-    local said
-    echo "\$ ${*:2}"
-    said=$("${@:2}" 2>&1) || said+=$'\n'"exit code $?"
-    echo "$said"
-    echo
-    grep --quiet -- "$1" <<<"$said" || {
-        echo "error: that lacks: $1"
-        exit 1
-    }
-}
-
 # libcamera names a camera by its port's node in the firmware, and this port has none: one is put among its files.
 name_port() {
     mount --bind $PORT "$1"

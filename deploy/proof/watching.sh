@@ -9,6 +9,19 @@ show() {
     echo
 }
 
+# Runs a command, shows what it says, and fails where that lacks $1.
+says() {
+    local said
+    echo "\$ ${*:2}"
+    said=$("${@:2}" 2>&1) || said+=$'\n'"exit code $?"
+    echo "$said"
+    echo
+    grep --quiet -- "$1" <<<"$said" || {
+        echo "error: that lacks: $1"
+        exit 1
+    }
+}
+
 # Starts a stream in the background.
 start() {
     echo "\$ lightcam-edge stream $* &"
