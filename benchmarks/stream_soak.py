@@ -5,7 +5,8 @@
 A camera on loopback (stream_source.py) sends pictures as fast as they are taken, and cuts the stream off
 every few minutes. The stream prints JSON lines, writes a rotating log, annotated video in segments and
 snapshots, serves its page, which is asked every few seconds, and tells a Mosquitto where there is one.
-Writes OUT.json and OUT.png. Drift is the median of the last minute less that of the minute after warm-up.
+Writes OUT.json and OUT.png. Drift is the median of the last minute less that of the minute after warm-up;
+the trend is what a straight line through all samples after the warm-up rises.
 """
 
 import json
@@ -20,7 +21,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from statistics import median
+from statistics import linear_regression, median
 from typing import Any
 
 import click
@@ -97,6 +98,13 @@ def drift(samples: list[dict[str, float]], name: str, after_s: float) -> float:
     return median(last) - median(first or last)
 
 
+def trend(samples: list[dict[str, float]], name: str, after_s: float) -> float:
+    """What a straight line through the samples after the warm-up rises."""
+    kept = [one for one in samples if one["seconds"] >= after_s]
+    seconds = [one["seconds"] for one in kept]
+    return linear_regression(seconds, [one[name] for one in kept]).slope * (seconds[-1] - seconds[0])
+
+
 def stream(minutes: float, cut_s: float, model: str) -> tuple[list[dict[str, float]], int, list[str]]:
     """Run it. Returns samples, its exit code, and what it said."""
     with ExitStack() as stack:
@@ -161,6 +169,7 @@ def main(minutes: float, cut_s: float, model: str, out: Path) -> None:
         click.echo("\n".join([*said, f"ended too soon with exit code {code}"]), err=True)
     warm_up_s = min(WARM_UP_MINUTES * 60, minutes * 60 / 3)
     drifts = {name: round(drift(samples, name, warm_up_s), 2) for name in ("VmRSS", "RssAnon")}
+    trends = {name: round(trend(samples, name, warm_up_s), 2) for name in drifts}
     last = [one for one in samples if "processed_frames_total" in one][-1]
     values: dict[str, Any] = {
         "board": asdict(read_board()),
@@ -168,6 +177,7 @@ def main(minutes: float, cut_s: float, model: str, out: Path) -> None:
         "minutes": minutes,
         "warm_up_s": warm_up_s,
         "drift_mb": drifts,
+        "trend_mb": trends,
         "frames": {name: last[name] for name in last if name.endswith("_total")},
         "exit_code": code,
         "said": said,
@@ -177,7 +187,7 @@ def main(minutes: float, cut_s: float, model: str, out: Path) -> None:
     out.with_suffix(".json").write_text(json.dumps(values, indent=1) + "\n")
     processed, took = last["processed_frames_total"], last["seconds"]
     rate = f"{processed:,.0f} frames in {took / 60:.0f} minutes, {processed / took:.0f} a second"
-    title = f"{rate}; drift {drifts['VmRSS']:+.1f} MB"
+    title = f"{rate}; drift {drifts['VmRSS']:+.1f} MB, trend {trends['VmRSS']:+.1f} MB"
     draw(samples, out.with_suffix(".png"), title)
     click.echo(f"{title}, exit code {code}")
 
