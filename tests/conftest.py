@@ -1,12 +1,19 @@
 """Fixtures that several modules' tests take."""
 
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 pytest_plugins = ["model_fixture", "small_network"]
+
+
+def pytest_configure() -> None:
+    """Heed the signals that a start in the background has ignored: the tests' processes inherit them."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture
