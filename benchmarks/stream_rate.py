@@ -4,7 +4,8 @@
 
 A camera on loopback (stream_source.py) sends 640x480 JPEG. Capture and the network with all that follows
 it are first measured alone, then together: a pipeline should reach the rate of its slower stage. The age
-of a result counts from the arrival of its picture, before it is decoded.
+of a result counts from the arrival of its picture, before it is decoded. Memory is given back once in each
+measurement of a whole stream, about as often as `stream` does.
 """
 
 import threading
@@ -18,6 +19,7 @@ from stream_source import camera, jpeg, pictures
 from lightcam_edge.benchmarking.board import read_board
 from lightcam_edge.images import decode_image
 from lightcam_edge.localizer import Localizer
+from lightcam_edge.streaming import memory
 from lightcam_edge.streaming.figures import quantile
 from lightcam_edge.streaming.json_lines import JsonLines
 from lightcam_edge.streaming.listeners import describer
@@ -84,6 +86,7 @@ def stream(localizer: Localizer, fps: Sequence[float], seconds: float) -> dict[s
     pipeline.start([ages, lines])
     done.wait(WARM_UP_S)
     ages.ages_ms = {plan.name: [] for plan in plans}
+    memory.give_back()
     done.wait(seconds)
     counted = ages.ages_ms
     pipeline.stop()
