@@ -20,6 +20,7 @@ from lightcam_edge.errors import UsageError
 from lightcam_edge.streaming.event_queue import QueueSettings
 from lightcam_edge.streaming.messages import CameraStatus, State
 from lightcam_edge.streaming.mqtt import MqttSettings, MqttSink
+from lightcam_edge.streaming.mqtt_state import FRAME_RATE_INTERVAL_S
 from lightcam_edge.streaming.mqtt_topics import Topics, check_cameras, check_prefix, topic_name
 
 PREFIX = "home/board"
@@ -137,6 +138,20 @@ def test_availability_follows_the_camera_and_the_program(start: Start, listener:
     sink.close()
     wait_until(lambda: listener.last(CAMERA_AVAILABILITY) == "offline")
     wait_until(lambda: listener.last(AVAILABILITY) == "offline")
+
+
+def test_the_frame_rate_is_told_soon_after_a_camera_has_come(start: Start, listener: Listener) -> None:
+    sink = start()
+    sink.status(status("live"))
+    began = time.monotonic()
+
+    def told() -> float:
+        sink.result(result())
+        last = json.loads(listener.last(f"{PREFIX}/{CAMERA}/diagnostics") or "{}")
+        return float(last.get("process_fps", 0))
+
+    wait_until(told)
+    assert time.monotonic() - began < FRAME_RATE_INTERVAL_S / 2
 
 
 def test_the_last_will_says_offline_when_the_process_is_killed(

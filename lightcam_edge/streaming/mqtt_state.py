@@ -9,6 +9,7 @@ from lightcam_edge.streaming.messages import CameraStatus, StreamResult
 
 SCORE_INTERVAL_S = 2.0
 FRAME_RATE_INTERVAL_S = 10.0
+FIRST_FRAME_RATE_S = 2.0  # after a change of state, when nothing is known of its rate
 
 
 class Retained:
@@ -53,6 +54,7 @@ class CameraState:
         self._shown: tuple[str | None, int] = (None, 0)
         self._told_at = self._counted_since = time.monotonic()
         self._frames = 0
+        self._interval_s = FIRST_FRAME_RATE_S
 
     def picture(self, result: StreamResult) -> bytes | None:
         """What is seen, as JSON; None where there is nothing new."""
@@ -74,12 +76,13 @@ class CameraState:
         """
         now = time.monotonic()
         passed = now - self._counted_since
-        if status is None and passed < FRAME_RATE_INTERVAL_S:
+        if status is None and passed < self._interval_s:
             return None
         if status is not None:
             self._status = {"state": status.state, "reason": status.reason, "since": round(status.since, 3)}
         frame_rate = self._frames / passed if passed > 0 else 0.0
         self._frames, self._counted_since = 0, now
+        self._interval_s = FRAME_RATE_INTERVAL_S if status is None else FIRST_FRAME_RATE_S
         return _json(self._status | {"process_fps": round(frame_rate, 1)})
 
 
