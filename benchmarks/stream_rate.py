@@ -4,8 +4,10 @@
 
 A camera on loopback (stream_source.py) sends 640x480 JPEG. Capture and the network with all that follows
 it are first measured alone, then together: a pipeline should reach the rate of its slower stage. The age
-of a result counts from the arrival of its picture, before it is decoded. Memory is given back once in each
-measurement of a whole stream, about as often as `stream` does.
+of a result counts from the arrival of its picture, before it is decoded. Pictures are decoded to a size that
+is enough for the network, as `stream` does where lines are all that is asked for; a page, a video and
+snapshots need --whole ones. Memory is given back once in each measurement of a whole stream, about as often
+as `stream` does.
 """
 
 import threading
@@ -49,11 +51,11 @@ class Ages:
     def close(self) -> None: ...
 
 
-def capture_rate(seconds: float) -> float:
+def capture_rate(options: CaptureOptions, seconds: float) -> float:
     """Pictures a second that are received and decoded, with nobody to take them."""
     frames = NewestFrames(["camera"])
     with camera(0) as url:
-        capture = CaptureThread("camera", parse_source(url), CaptureOptions(), frames, lambda _: None)
+        capture = CaptureThread("camera", parse_source(url), options, frames, lambda _: None)
         capture.start()
         time.sleep(WARM_UP_S)
         before, began = capture.counts().captured, time.monotonic()
@@ -63,10 +65,10 @@ def capture_rate(seconds: float) -> float:
     return rate
 
 
-def look_rate(localizer: Localizer, seconds: float) -> float:
+def look_rate(localizer: Localizer, options: CaptureOptions, seconds: float) -> float:
     """Results a second of decoded pictures: the network, averages, boxes, tracks."""
     watched = WatchedCamera(CameraPlan("camera", parse_source("0")), localizer, snapshots=False)
-    photos = [decode_image(jpeg(picture), "picture") for picture in pictures(60)]
+    photos = [decode_image(jpeg(picture), "picture", options.enough_hw) for picture in pictures(60)]
     count, began = 0, time.monotonic()
     while time.monotonic() - began < seconds:
         photo = photos[count % len(photos)]
@@ -75,12 +77,16 @@ def look_rate(localizer: Localizer, seconds: float) -> float:
     return count / (time.monotonic() - began)
 
 
-def stream(localizer: Localizer, fps: Sequence[float], seconds: float) -> dict[str, list[float]]:
+def stream(
+    localizer: Localizer, options: CaptureOptions, fps: Sequence[float], seconds: float
+) -> dict[str, list[float]]:
     """Ages of the results of cameras that send so many pictures a second, by camera."""
     ages, done = Ages(), threading.Event()
     cameras = [camera(rate) for rate in fps]
     urls = [one.__enter__() for one in cameras]
-    plans = [CameraPlan(f"camera-{number + 1}", parse_source(url)) for number, url in enumerate(urls)]
+    plans = [
+        CameraPlan(f"camera-{number + 1}", parse_source(url), options) for number, url in enumerate(urls)
+    ]
     pipeline = Pipeline(plans, localizer)
     lines = JsonLines("nowhere", lambda _: None, "all", describer(pipeline))
     pipeline.start([ages, lines])
@@ -101,17 +107,17 @@ def ages_text(ages_ms: Sequence[float], frame_ms: float) -> str:
     return f"{p50:.1f} / {p95:.1f} ms, {p50 / frame_ms:.2f} / {p95 / frame_ms:.2f} frame times"
 
 
-def compare(localizer: Localizer, rounds: int, seconds: float) -> float:
+def compare(localizer: Localizer, options: CaptureOptions, rounds: int, seconds: float) -> float:
     """Stages alone and together, in turn, so that what slows the machine for a while slows all of them.
 
     Returns:
         Looks a second of the network with all that follows it, alone.
     """
-    captured = capture_rate(seconds)
+    captured = capture_rate(options, seconds)
     looked, together, shares, ages = [], [], [], []
     for _ in range(rounds):
-        looked.append(look_rate(localizer, seconds))
-        found = stream(localizer, [1.1 * min(looked[-1], captured)], seconds)["camera-1"]
+        looked.append(look_rate(localizer, options, seconds))
+        found = stream(localizer, options, [1.1 * min(looked[-1], captured)], seconds)["camera-1"]
         together.append(len(found) / seconds)
         shares.append(together[-1] / min(looked[-1], captured))
         ages += found
@@ -129,13 +135,16 @@ def compare(localizer: Localizer, rounds: int, seconds: float) -> float:
 @click.option("--threads", default=1)
 @click.option("--seconds", default=4.0, help="Of each measurement.")
 @click.option("--rounds", default=7)
-def main(model: str, threads: int, seconds: float, rounds: int) -> None:
+@click.option("--whole", is_flag=True, help="Decode whole pictures.")
+def main(model: str, threads: int, seconds: float, rounds: int, whole: bool) -> None:
     board = read_board()
-    click.echo(f"{board.cores}; {model}, {threads} thread, 640x480 JPEG")
     localizer = Localizer(model, threads=threads)
-    more = 1.1 * compare(localizer, rounds, seconds)
+    options = CaptureOptions(enough_hw=None if whole else localizer.input_hw)
+    decoded = "whole" if whole else f"decoded to what {localizer.input_hw} needs"
+    click.echo(f"{board.cores}; {model}, {threads} thread, 640x480 JPEG, {decoded}")
+    more = 1.1 * compare(localizer, options, rounds, seconds)
     for rates in ([30], [0], [30, 30], [more / 2, more / 2], [0, 10], [0, 0]):
-        found = stream(localizer, rates, seconds)
+        found = stream(localizer, options, rates, seconds)
         told = [
             f"{len(ages) / seconds:.1f}/s, age {ages_text(ages, 1e3 / (rate or len(ages) / seconds))}"
             for rate, ages in zip(rates, found.values(), strict=True)
