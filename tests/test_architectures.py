@@ -73,6 +73,8 @@ def test_multiply_accumulates_need_a_fixed_size() -> None:
         ("lite", 224, {"blocks": 16, "dilated": False}, (7, 7, 1280)),
         ("lite", 224, {"blocks": 16, "maps": 64}, (14, 14, 64)),
         ("nano", 96, {"maps": 32}, (6, 6, 32)),
+        ("nano", 96, {"maps": 32, "map_stride": 8}, (12, 12, 32)),
+        ("lite", 224, {"maps": 256, "map_stride": 8}, (28, 28, 256)),
     ],
 )
 def test_options_shape_the_map(
@@ -91,6 +93,9 @@ def test_options_shape_the_map(
         ("light-cam", {"weights": "imagenet"}, "no ImageNet weights for light-cam"),
         ("light-cam", {"input_size": 8}, "light-cam cannot be built for 8x8 pixels"),
         ("light-cam", {"width": 0.01}, "leave a block without any"),
+        ("lite", {"map_stride": 4}, "map_stride 4 is neither 8 nor 16"),
+        ("lite", {"map_stride": 8, "blocks": 5}, "so few blocks have maps of stride 8 or less"),
+        ("lite", {"map_stride": 8, "input_size": 100}, "lite cannot be built for 100x100 pixels"),
         ("inceptionv3", {"input_size": 32}, "inceptionv3 cannot be built for 32x32 pixels"),
     ],
 )

@@ -88,7 +88,7 @@ def build_model(
             `default`: ImageNet's for EfficientNet-Lite, random ones for the others.
         dropout: share of the pooled features dropped in training.
         options: of the architecture: `filters`, `width`, `last_pooling` (Light-CAM);
-            `blocks`, `maps`, `dilated` (lite, tiny, nano).
+            `blocks`, `maps`, `map_stride`, `dilated` (lite, tiny, nano).
 
     Returns:
         Model from `image` (batch, H, W, 3), float32 RGB in 0..255, to `scores` (batch, classes).

@@ -18,6 +18,7 @@ HEAD_MAPS = 1280
 CUT_MAPS = 512
 BATCH_NORM_EPSILON = 1e-3
 MAP_STRIDE = 16
+FINER_STRIDE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ def stage(
     *,
     blocks: int | None = None,
     maps: int | None = None,
+    map_stride: int = MAP_STRIDE,
     dilated: bool = True,
     variant: int = 0,
 ) -> keras.KerasTensor:
@@ -96,11 +98,14 @@ def stage(
         blocks: how many of the blocks to keep, Lite0 having 16; all if None.
         maps: maps of the last convolution. None is the network's own 1,280
             after all its blocks, and 512 new ones after a cut.
+        map_stride: side of a cell of the maps in pixels of the image, 8 or 16. With 8
+            the last block's features are enlarged and the last ones of that size put
+            beside them, as feature pyramids do (Lin et al. 2017).
         dilated: keep the map at 1/16 of the image instead of the original's 1/32.
         variant: a key of `SCALES`.
 
     Raises:
-        UsageError: if `blocks` or `maps` is out of range.
+        UsageError: if `blocks`, `maps` or `map_stride` is out of range.
     """
     whole = blocks_of(variant)
     blocks = len(whole) if blocks is None else blocks
@@ -108,14 +113,34 @@ def stage(
         raise UsageError(f"blocks {blocks} is outside 1..{len(whole)}")
     if maps is not None and maps < 1:
         raise UsageError(f"maps {maps} is below 1")
+    if map_stride not in (FINER_STRIDE, MAP_STRIDE):
+        raise UsageError(f"map_stride {map_stride} is neither {FINER_STRIDE} nor {MAP_STRIDE}")
     x = layers.Rescaling(1 / 128, -127 / 128, name="scaling")(image)
     x = _convolution(x, 32, "stem", kernel=3, stride=2)
     kept = whole[:blocks]
+    earlier, stride = x, 2
     for number, block in enumerate(dilate(kept) if dilated else kept):
         x = _block(x, block, f"block{number}")
-    if maps is None and blocks == len(whole):
+        stride *= block.stride
+        earlier = x if stride <= FINER_STRIDE else earlier
+    if map_stride == FINER_STRIDE:
+        x = _finer(x, earlier)
+    elif maps is None and blocks == len(whole):
         return _convolution(x, HEAD_MAPS, "head")
     return _convolution(x, maps or CUT_MAPS, "maps")
+
+
+def _finer(x: keras.KerasTensor, earlier: keras.KerasTensor) -> keras.KerasTensor:
+    """Enlarge features to the size of an earlier block's, and merge the two."""
+    if earlier is x:
+        raise UsageError(
+            f"so few blocks have maps of stride {FINER_STRIDE} or less by themselves: keep 6 or more"
+        )
+    times = ceil(earlier.shape[1] / x.shape[1])
+    enlarged = layers.UpSampling2D(times, interpolation="bilinear", name="finer_upsampling")(x)
+    x = layers.Concatenate(name="finer_beside")([enlarged, earlier])
+    x = layers.DepthwiseConv2D(3, padding="same", use_bias=False, name="finer_depthwise_conv")(x)
+    return _relu6(_batch_norm(x, "finer_depthwise"), "finer_depthwise")
 
 
 def _convolution(
