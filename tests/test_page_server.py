@@ -54,7 +54,9 @@ def live(video: Path, own_model: Path) -> Iterator[LivePage]:
 def guarded(video: Path) -> Iterator[LivePage]:
     """A page for the network, as far as a visitor can tell."""
     with live_page(video, token=TOKEN, host="0.0.0.0") as started:
-        yield LivePage(started.pipeline, _Local(started.page))  # type: ignore[arg-type]
+        visited = LivePage(started.pipeline, _Local(started.page))  # type: ignore[arg-type]
+        until(lambda: visited.get("/healthz").status == 200)
+        yield visited
 
 
 class _Local:
