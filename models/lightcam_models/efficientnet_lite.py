@@ -97,7 +97,7 @@ def stage(
         image: (batch, H, W, 3), 0..255 RGB.
         blocks: how many of the blocks to keep, Lite0 having 16; all if None.
         maps: maps of the last convolution. None is the network's own 1,280
-            after all its blocks, and 512 new ones after a cut.
+            after all its blocks, and 512 new ones after a cut or with finer cells.
         map_stride: side of a cell of the maps in pixels of the image, 8 or 16. With 8
             the last block's features are enlarged and the last ones of that size put
             beside them, as feature pyramids do (Lin et al. 2017).
