@@ -2,6 +2,10 @@
 # In a root of bookworm that passes for a Jetson: reads csi://1 by the pipeline for NVIDIA's Argus, in an OpenCV that has
 # GStreamer, from elements that pass for NVIDIA's; makes the camera hang and fail, and ends while it hangs.
 set -euo pipefail
+[[ -d /mnt/repository ]] || {
+    echo "error: this changes the system that it runs in: give it to deploy/proof/in-root.sh, as deploy/README.md says" >&2
+    exit 2
+}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=deploy/proof/watching.sh
 . "$here/watching.sh"

@@ -2,6 +2,10 @@
 # In a root: installs twice, uninstalls, and fails unless every file is as it was before. Aside are apt's own books
 # and the copies that useradd keeps of the files before.
 set -euo pipefail
+[[ -d /mnt/repository ]] || {
+    echo "error: this changes the system that it runs in: give it to deploy/proof/in-root.sh, as deploy/README.md says" >&2
+    exit 2
+}
 
 books=(/var/lib/apt /var/lib/dpkg /var/cache /var/log)
 elsewhere=(/proc /sys /dev /run /mnt /tmp)

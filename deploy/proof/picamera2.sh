@@ -2,6 +2,10 @@
 # In a root of bookworm: installs beside a package that stands for picamera2, whose modules are built for NumPy 1 like
 # its own, and fails unless both work in one environment.
 set -euo pipefail
+[[ -d /mnt/repository ]] || {
+    echo "error: this changes the system that it runs in: give it to deploy/proof/in-root.sh, as deploy/README.md says" >&2
+    exit 2
+}
 
 package=$(mktemp -d)
 mkdir -p "$package/DEBIAN" "$package/usr/lib/python3/dist-packages"
