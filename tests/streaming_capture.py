@@ -4,7 +4,10 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 
+import pytest
+
 from lightcam_edge.streaming.messages import CameraStatus, CapturedFrame
+from lightcam_edge.streaming.sources.boards import is_jetson
 from lightcam_edge.streaming.sources.capture import CaptureThread
 from lightcam_edge.streaming.sources.grammar import CaptureOptions, parse_source
 from lightcam_edge.streaming.sources.newest import NewestFrames
@@ -12,6 +15,8 @@ from lightcam_edge.streaming.sources.patience import Patience
 
 GENEROUS = 180.0  # seconds until a test gives up
 IMPATIENT = Patience(stall_timeout=1, open_timeout=5, frozen_after=0, first_retry=0.05, longest_retry=0.3)
+
+by_picamera2 = pytest.mark.skipif(is_jetson(), reason="csi:// is Argus's on a Jetson, not picamera2's")
 
 
 class RunningCapture:

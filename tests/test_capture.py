@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from streaming_capture import RunningCapture, running
+from streaming_capture import RunningCapture, by_picamera2, running
 from streaming_servers import MjpegServer, free_port, jpeg, mjpeg_server, moving_square
 
 from lightcam_edge.errors import UsageError
@@ -395,6 +395,7 @@ def test_a_wait_that_makes_no_sense_is_refused(name: str, value: float) -> None:
         Patience(**{name: value})
 
 
+@by_picamera2
 def test_a_missing_package_ends_a_camera_instead_of_being_waited_for() -> None:
     with running("csi://0") as capture:
         ended = capture.wait_for("ended")

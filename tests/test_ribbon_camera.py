@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from streaming_capture import running
+from streaming_capture import by_picamera2, running
 
 from lightcam_edge.errors import RuntimeMissingError
 from lightcam_edge.streaming.sources.grammar import CaptureOptions, parse_source
@@ -81,6 +81,7 @@ def library(monkeypatch: pytest.MonkeyPatch) -> type[Picamera2]:
     return library
 
 
+@by_picamera2
 def test_pictures_of_a_ribbon_camera_come_in_rgb_as_wished_for(library: type[Picamera2]) -> None:
     with running("csi://0", CaptureOptions(width=64, height=48, fps=500)) as capture:
         frame = capture.take()
@@ -91,6 +92,7 @@ def test_pictures_of_a_ribbon_camera_come_in_rgb_as_wished_for(library: type[Pic
     assert library.open_now == 0
 
 
+@by_picamera2
 def test_a_ribbon_camera_that_gives_no_more_pictures_is_closed_and_opened_again(
     library: type[Picamera2],
 ) -> None:
@@ -124,6 +126,7 @@ def test_a_ribbon_camera_that_cannot_be_used_says_why(
     assert len(list(Path("/proc/self/fd").iterdir())) == files
 
 
+@by_picamera2
 def test_a_ribbon_camera_that_cannot_be_told_a_rate_is_not_told_one(library: type[Picamera2]) -> None:
     library.camera_controls = {}
     with running("csi://0", CaptureOptions(width=64, height=48, fps=500)) as capture:
@@ -132,6 +135,7 @@ def test_a_ribbon_camera_that_cannot_be_told_a_rate_is_not_told_one(library: typ
     assert library.configured["controls"] == {}  # type: ignore[attr-defined]
 
 
+@by_picamera2
 def test_colours_are_those_of_the_format_that_a_ribbon_camera_gives(library: type[Picamera2]) -> None:
     library.given = "RGB888"  # in memory B, G, R
     with running("csi://0", CaptureOptions(width=64, height=48)) as capture:
@@ -148,6 +152,7 @@ def test_a_camera_of_picamera2_that_gives_no_rgb_is_refused(library: type[Picame
     assert library.open_now == 0
 
 
+@by_picamera2
 def test_what_is_missing_for_a_ribbon_camera_is_told_before_anything_starts() -> None:
     with pytest.raises(RuntimeMissingError, match="sudo apt install python3-picamera2"):
         check_readable(parse_source("csi://0"))
