@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import pwd
 import shutil
 import subprocess
 import sys
@@ -93,7 +94,8 @@ def test_a_dry_run_on_a_known_system_says_all_steps_and_does_none(
     assert Path("/opt/lightcam-edge").exists() == installed
     steps = [line for line in done.stdout.splitlines() if line.startswith("+ ")]
     assert any(step.endswith("/usr/local/bin/lightcam-edge") for step in steps)
-    assert installed or any(step.startswith("+ useradd --system") for step in steps)
+    has_user = any(entry.pw_name == "lightcam-edge" for entry in pwd.getpwall())
+    assert any(step.startswith("+ useradd --system") for step in steps) != has_user
     assert any("completions/lightcam-edge" in step for step in steps)
 
 
