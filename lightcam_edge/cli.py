@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import os
 import sys
 import warnings
 
@@ -38,6 +39,8 @@ class Commands(click.Group):
         """The module's `command`, with `--verbose`."""
         if cmd_name not in COMMANDS:
             return None
+        if cmd_name != "train":  # maps are too small to share out, and idle threads of OpenBLAS spin
+            os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         command: click.Command = importlib.import_module(f"lightcam_edge.commands.{cmd_name}").command
         if VERBOSE not in command.params:
             command.params.append(VERBOSE)
@@ -86,6 +89,7 @@ def main() -> None:
     except LightcamError as error:
         click.echo(f"error: {error}", err=True)
         code = error.exit_code
+    gc.freeze()  # the end would look through all that numpy and OpenCV made, a tenth of a cold run
     sys.exit(code if isinstance(code, int) else 0)
 
 

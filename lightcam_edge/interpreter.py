@@ -147,7 +147,10 @@ class Interpreter:
         if channels != 3:
             raise ModelFileError(f"the model's image has {channels} channels, not 3: convert it again")
         self.input_hw = (height, width)
-        self.invoke(np.zeros((height, width, 3), np.uint8))
+        constants = {outputs[name]["index"] for name in ("gap_weights", "gap_bias")}
+        # `convert` writes constants, which need no run.
+        if any(not constants.isdisjoint(one["outputs"]) for one in self.operators()):
+            self.invoke(np.zeros((height, width, 3), np.uint8))
         self.gap_weights = self._read("gap_weights")
         self.gap_bias = self._read("gap_bias")
 

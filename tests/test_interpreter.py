@@ -54,6 +54,27 @@ def test_gap_weights_and_bias_are_keras_to_the_bit(small_report: Any, small_kera
     np.testing.assert_array_equal(interpreter.gap_bias, network.gap_bias)
 
 
+def test_gap_weights_that_an_operator_makes_are_read_after_a_run(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    def localize(image: Any) -> dict[str, Any]:
+        features = tf.nn.max_pool2d(tf.cast(image, tf.float32), 2, 2, "VALID")
+        nothing = tf.cast(tf.reduce_max(features) < 0, tf.float32)  # not folded
+        weights, bias = tf.eye(3) + nothing, tf.ones(3) + nothing
+        scores = tf.nn.softmax(tf.reduce_mean(features, (1, 2)) @ weights + bias)
+        return {"scores": scores, "features": features, "gap_weights": weights, "gap_bias": bias}
+
+    module = tf.Module()
+    signature = tf.function(localize, [tf.TensorSpec((1, 8, 8, 3), tf.uint8, name="image")])
+    tf.saved_model.save(module, str(tmp_path), signatures={"localize": signature})
+    flatbuffer = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path), ["localize"]).convert()
+
+    interpreter = Interpreter(flatbuffer)
+
+    np.testing.assert_array_equal(interpreter.gap_weights, np.eye(3))
+    np.testing.assert_array_equal(interpreter.gap_bias, np.ones(3))
+
+
 def test_image_of_another_size_is_refused(small_report: Any) -> None:
     interpreter = Interpreter(read_model(small_report.path).flatbuffer)
 
