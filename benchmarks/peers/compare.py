@@ -2,8 +2,8 @@
 
     python benchmarks/peers/compare.py                        all of what follows
     python benchmarks/peers/compare.py prepare                installs the peers and makes their files
-    python benchmarks/peers/compare.py measure lite-1         measures one group, into results/
-    python benchmarks/peers/compare.py tables                 writes README.md from results/
+    python benchmarks/peers/compare.py measure lite-1         measures one group
+    python benchmarks/peers/compare.py tables                 writes the results' tables beside them
 
 Peers take turns, A B A B, each time in a fresh process, so that what slows the machine for a while slows all
 of them. A peer that cannot be installed, or fails, has a row that says why.
@@ -33,8 +33,8 @@ from lightcam_edge.model_file import write_atomically
 
 Values = dict[str, Any]
 HERE = Path(__file__).parent
-RESULTS = HERE / "results"
 WORK = REPOSITORY / "build" / "peers"
+RESULTS = WORK / "results"
 MODELS = ("light-cam", "lite")
 THREADS = (1, 2)
 NETWORK_GROUPS = {f"{model}-{threads}": (model, threads) for model in MODELS for threads in THREADS}
@@ -240,7 +240,7 @@ def compare_maps(rows: Sequence[Values], first_rounds: dict[str, Values]) -> Non
             row["box_iou"] = Box(*own["box"]).iou(Box(*said["box"]))
 
 
-def measure_group(group: str, work: Path, rounds: int | None, seconds: float | None) -> None:
+def measure_group(group: str, work: Path, results: Path, rounds: int | None, seconds: float | None) -> None:
     board, before = read_board(), read_state()
     if group in NETWORK_GROUPS:
         rows = measure_network(*NETWORK_GROUPS[group], work, rounds or 5, seconds or 0.4)
@@ -257,26 +257,30 @@ def measure_group(group: str, work: Path, rounds: int | None, seconds: float | N
         "versions": {name: versions(name, work) for name in sorted(environments)},
         "rows": rows,
     }
-    RESULTS.mkdir(exist_ok=True)
+    results.mkdir(parents=True, exist_ok=True)
     text = json.dumps(values, ensure_ascii=False, indent=1) + "\n"
-    write_atomically(RESULTS / f"{group}.json", text.encode())
+    write_atomically(results / f"{group}.json", text.encode())
 
 
 WORK_OPTION = click.option(
     "--work", type=click.Path(path_type=Path), default=WORK, help="Folder of the environments and files."
 )
+RESULTS_OPTION = click.option(
+    "--results", type=click.Path(path_type=Path), default=RESULTS, help="Folder of what is measured."
+)
 
 
 @click.group(invoke_without_command=True)
 @WORK_OPTION
+@RESULTS_OPTION
 @click.pass_context
-def main(context: click.Context, work: Path) -> None:
+def main(context: click.Context, work: Path, results: Path) -> None:
     """Install the peers, measure all of them beside us, and write the tables."""
     if context.invoked_subcommand is None:
         prepare(work)
         for group in GROUPS:
-            measure_group(group, work, None, None)
-        write_tables(RESULTS, HERE / "README.md")
+            measure_group(group, work, results, None, None)
+        write_tables(results)
 
 
 @main.command("prepare")
@@ -292,15 +296,17 @@ def prepare_command(work: Path) -> None:
 @click.option("--rounds", type=click.IntRange(1), help="Default: 5 for networks, 3 for photographs.")
 @click.option("--seconds", type=click.FloatRange(0, min_open=True), help="Of each round, of each peer.")
 @WORK_OPTION
-def measure_command(group: str, rounds: int | None, seconds: float | None, work: Path) -> None:
-    """Measure one group of peers, into results/."""
-    measure_group(group, work, rounds, seconds)
+@RESULTS_OPTION
+def measure_command(group: str, rounds: int | None, seconds: float | None, work: Path, results: Path) -> None:
+    """Measure one group of peers."""
+    measure_group(group, work, results, rounds, seconds)
 
 
 @main.command("tables")
-def tables_command() -> None:
-    """Write the tables of README.md from results/."""
-    write_tables(RESULTS, HERE / "README.md")
+@RESULTS_OPTION
+def tables_command(results: Path) -> None:
+    """Write the tables of all groups beside their results."""
+    write_tables(results)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What was measured, as the tables of README.md."""
+"""What was measured, as the tables of a page beside it."""
 
 import json
 from collections.abc import Sequence
@@ -12,7 +12,9 @@ from lightcam_edge.model_file import write_atomically
 
 Values = dict[str, Any]
 Row = Sequence[str]
-MARK = "<!-- Below: written by `compare.py tables` from results/. -->\n"
+HEAD = """# Beside what else could do it
+
+Written by `compare.py tables`; `benchmarks/peers/README.md` tells what is compared."""
 SECTIONS = {
     "The network alone: Light-CAM, 224 px": ("light-cam-1", "light-cam-2"),
     "The network alone: lite, 224 px": ("lite-1", "lite-2"),
@@ -22,8 +24,8 @@ SECTIONS = {
 }
 
 
-def write_tables(results: Path, page: Path) -> None:
-    """Put the tables of all results behind the mark in a page."""
+def write_tables(results: Path) -> None:
+    """Write README.md beside the results of all groups."""
     sections = []
     for title, names in SECTIONS.items():
         groups = [json.loads((results / f"{name}.json").read_text()) for name in names]
@@ -31,8 +33,7 @@ def write_tables(results: Path, page: Path) -> None:
             photo_rows(groups[0]["rows"]) if len(groups) == 1 else network_rows([g["rows"] for g in groups])
         )
         sections.append("\n\n".join([f"## {title}", machine(groups[0]), markdown(rows)]))
-    head, _, _ = page.read_text().partition(MARK)
-    write_atomically(page, (head + MARK + "\n" + "\n\n".join(sections) + "\n").encode())
+    write_atomically(results / "README.md", ("\n\n".join([HEAD, *sections]) + "\n").encode())
 
 
 def markdown(rows: Sequence[Row]) -> str:
