@@ -11,7 +11,6 @@ the trend is what a straight line through all samples after the warm-up rises.
 
 import json
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -165,8 +164,6 @@ def draw(samples: list[dict[str, float]], path: Path, title: str) -> None:
 @click.option("--model", default="lite")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Without ending.")
 def main(minutes: float, cut_s: float, model: str, out: Path) -> None:
-    # Ended from outside, it ends what it started: another half an hour at full speed disturbs all else.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     samples, code, said = stream(minutes, cut_s, model)
     if samples[-1]["seconds"] < minutes * 60 - 2 * STOPPED_S:
         click.echo("\n".join([*said, f"ended too soon with exit code {code}"]), err=True)

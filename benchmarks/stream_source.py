@@ -7,6 +7,7 @@ bird that moves, then a landscape, each picture with grain of its own.
 """
 
 import itertools
+import signal
 import socket
 import subprocess
 import sys
@@ -64,6 +65,8 @@ def camera(fps: float, cut_s: float = 0) -> Iterator[str]:
         cut_s: cut everyone off after so many seconds; 0 is never.
     """
     command = [sys.executable, __file__, "--fps", str(fps), "--cut-s", str(cut_s)]
+    # Whoever is ended from outside ends what it started: a stream at full speed disturbs all else.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
