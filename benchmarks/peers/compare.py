@@ -24,6 +24,7 @@ from typing import Any
 import click
 import network_way
 import numpy as np
+import photo_way
 from environments import REPOSITORY, installed_mb, python_of, renew_own, versions
 from tables import write_tables
 
@@ -202,7 +203,8 @@ def measure_photos(ways: Sequence[str], work: Path, rounds: int, seconds: float)
     found = in_turn([(way, action) for way in ways for action in ("cold", "warm")], rounds, measure)
     rows = [photo_row(way, found[way, "cold"], found[way, "warm"], work) for way in ways]
     if ways == PHOTO_GROUPS["maps"]:
-        compare_maps(rows, {way: found[way, "warm"][0] for way in ways})
+        own = photo_way.ours(str(folder / "float32.tflite"), plain_cam=True)(folder)(str(photo))
+        compare_maps(rows, {way: found[way, "warm"][0] for way in ways}, own)
     return rows
 
 
@@ -224,20 +226,22 @@ def photo_row(way: str, cold: Sequence[Values], warm: Sequence[Values], work: Pa
     return row
 
 
-def compare_maps(rows: Sequence[Values], first_rounds: dict[str, Values]) -> None:
-    """Add how alike each map and box is to ours, which is scaled up as theirs are."""
+def compare_maps(rows: Sequence[Values], first_rounds: dict[str, Values], own: photo_way.Found) -> None:
+    """Add how alike each map and box is to that of our float32 file, whose weights all others have.
+
+    Its map is scaled up as theirs are.
+    """
     from lightcam_edge.box import Box
     from lightcam_edge.cam import upsample
 
-    own = first_rounds[rows[0]["way"]]
     for row in rows:
         said = first_rounds[row["way"]]
         if row["error"] is None:
             theirs = np.asarray(said["map"], np.float32)
             row["map_correlation"] = correlation(
-                upsample(np.asarray(own["map"], np.float32), theirs.shape), theirs
+                upsample(np.asarray(own.cam, np.float32), theirs.shape), theirs
             )
-            row["box_iou"] = Box(*own["box"]).iou(Box(*said["box"]))
+            row["box_iou"] = Box(*own.box).iou(Box(*said["box"]))
 
 
 def measure_group(group: str, work: Path, results: Path, rounds: int | None, seconds: float | None) -> None:

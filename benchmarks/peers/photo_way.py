@@ -75,12 +75,12 @@ def scaled_up(cam: np.ndarray) -> np.ndarray:
     return np.asarray(Image.fromarray(np.maximum(cam, 0)).resize((224, 224), Image.Resampling.BILINEAR))
 
 
-def ours(model: str) -> Callable[[Path], Way]:
+def ours(model: str, plain_cam: bool = False) -> Callable[[Path], Way]:
     def load(_: Path) -> Way:
         from lightcam_edge.localizer import Localizer, Options
 
         options = Options(method="cam", threshold=THRESHOLD, component="largest", score="frame")
-        localizer = Localizer(model, options=options if model == "light-cam" else None)
+        localizer = Localizer(model, options=options if plain_cam else None)
 
         def find(photo: str) -> Found:
             found = localizer(photo)
@@ -309,7 +309,7 @@ def nothing(_: Path) -> None:
 
 # What finds, and what makes the files that it takes.
 WAYS: dict[str, tuple[Callable[[Path], Way], Callable[[Path], None]]] = {
-    "lightcam-edge, light-cam": (ours("light-cam"), nothing),
+    "lightcam-edge, light-cam": (ours("light-cam", plain_cam=True), nothing),
     "lightcam-edge, lite": (ours("lite"), nothing),
     "pytorch-grad-cam": (pytorch_grad_cam, nothing),
     "torchcam": (torchcam, nothing),
