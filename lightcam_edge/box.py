@@ -1,5 +1,6 @@
 """Boxes, and the one rule that finds them in an activation map."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -79,7 +80,7 @@ def boxes_from_map(cam: Float32, rule: BoxRule, max_boxes: int = 1) -> list[Box]
         Boxes; none where the map has no positive finite maximum.
     """
     peak = float(cam.max()) if cam.size else 0.0
-    if not (np.isfinite(peak) and peak > 0):
+    if not 0 < peak < math.inf:
         return []
     mask = (cam > rule.threshold * peak).view(np.uint8)
     if rule.component == "all":
@@ -96,6 +97,8 @@ def _components(mask: UInt8) -> list[Sequence[int]]:
     are several does their area matter.
     """
     outlines, hierarchy = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    if len(outlines) == 1:
+        return [cv2.boundingRect(outlines[0])]
     parents = hierarchy[0, :, PARENT].tolist()
     parts = [number for number, parent in enumerate(parents) if parent < 0]
     if len(parts) > 1:

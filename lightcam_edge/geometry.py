@@ -1,6 +1,6 @@
 """The way from an image to the model's input frame and back, in one place."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -27,26 +27,26 @@ class Fit:
         image_hw: height and width of the upright image, in pixels.
         input_hw: height and width of the model's input, in pixels.
         resize: how the one fits the other.
+
+    Attributes:
+        scale_xy: input pixels an image pixel, along x and y.
+        offset_xy: where the image's origin lies in the input frame, in input pixels.
     """
 
     image_hw: tuple[int, int]
     input_hw: tuple[int, int]
     resize: Resize = "squash"
+    scale_xy: tuple[float, float] = field(init=False, repr=False, compare=False)
+    offset_xy: tuple[float, float] = field(init=False, repr=False, compare=False)
 
-    @property
-    def scale_xy(self) -> tuple[float, float]:
-        """Input pixels an image pixel, along x and y."""
-        sy, sx = (i / n for i, n in zip(self.input_hw, self.image_hw, strict=True))
-        if self.resize == "squash":
-            return sx, sy
-        s = min(sx, sy) if self.resize == "letterbox" else max(sx, sy)
-        return s, s
-
-    @property
-    def offset_xy(self) -> tuple[float, float]:
-        """Where the image's origin lies in the input frame, in input pixels."""
-        sx, sy = self.scale_xy
-        return (self.input_hw[1] - self.image_hw[1] * sx) / 2, (self.input_hw[0] - self.image_hw[0] * sy) / 2
+    def __post_init__(self) -> None:
+        (height, width), (input_height, input_width) = self.image_hw, self.input_hw
+        sx, sy = input_width / width, input_height / height
+        if self.resize != "squash":
+            sx = sy = min(sx, sy) if self.resize == "letterbox" else max(sx, sy)
+        offset_xy = ((input_width - width * sx) / 2, (input_height - height * sy) / 2)
+        object.__setattr__(self, "scale_xy", (sx, sy))
+        object.__setattr__(self, "offset_xy", offset_xy)
 
     def to_input(self, box: Box) -> Box:
         """Carry a box from the image frame to the input frame, unclipped."""
@@ -56,22 +56,19 @@ class Fit:
     def to_image(self, box: Box) -> Box:
         """Carry a box from the input frame to the image frame, clipped to the image."""
         (sx, sy), (ox, oy) = self.scale_xy, self.offset_xy
-        height, width = self.image_hw
-        x0, x1 = (min(max((x - ox) / sx, 0.0), float(width)) for x in (box.x0, box.x1))
-        y0, y1 = (min(max((y - oy) / sy, 0.0), float(height)) for y in (box.y0, box.y1))
-        return Box(x0, y0, x1, y1)
+        height, width = map(float, self.image_hw)
+        return Box(
+            min(max((box.x0 - ox) / sx, 0.0), width),
+            min(max((box.y0 - oy) / sy, 0.0), height),
+            min(max((box.x1 - ox) / sx, 0.0), width),
+            min(max((box.y1 - oy) / sy, 0.0), height),
+        )
 
 
 def reduction(size_hw: tuple[int, int], enough_hw: tuple[int, int]) -> int:
     """The largest of 8, 4, 2 and 1 by which a size can be divided and still be enough."""
-    return next(
-        (
-            scale
-            for scale in (8, 4, 2)
-            if all(n >= scale * e for n, e in zip(size_hw, enough_hw, strict=True))
-        ),
-        1,
-    )
+    times = min(size_hw[0] // enough_hw[0], size_hw[1] // enough_hw[1])
+    return 8 if times >= 8 else 4 if times >= 4 else 2 if times >= 2 else 1
 
 
 def fit_pixels(pixels: UInt8, fit: Fit) -> UInt8:

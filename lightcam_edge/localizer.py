@@ -383,8 +383,12 @@ class Localizer:
         """The class whose CAM is looked at: where regions are scored, the best that is an object."""
         if self.scoring == "frame" or self._wanted is not None:
             return self._frames_class(scores)
-        order = scores.argsort()[::-1]
-        return int(order[0] if order[0] != self._background else order[1])
+        best = int(scores.argmax())
+        if best != self._background:
+            return best
+        others = scores.copy()
+        others[best] = -1
+        return int(others.argmax())
 
     def _nothing(self, scores: Float32) -> int:
         """The class of a frame in which no region is an object."""

@@ -43,6 +43,7 @@ PHOTO_WH = (640, 480)
 LARGE_TILES_HW = (6, 8)  # of 512x512: 12.6 megapixels with the detail of photographs
 FOLDER = 1000
 BLOCKS = 12
+PAIRS = 4  # interpreters of each side: where one lies in memory alone moves a ratio by some hundredths
 Call = Callable[[], object]
 
 
@@ -125,10 +126,16 @@ def memory_rows(folder: Path) -> Iterator[Row]:
     frame = cv2.cvtColor(cv2.imread(str(photo(folder, PHOTO_WH))), cv2.COLOR_BGR2RGB)
     for name, target in (("lite", "<= 1.20"), ("tiny", ""), ("nano", ""), ("light-cam", "<= 1.10")):
         for threads in sorted({1, physical_cores()}):
-            localizer = Localizer(name, threads=threads)
-            raw = raw_interpreter(bundled_models()[name], threads)
-            found = photo_from_array(frame, "rgb")
-            ours, theirs = in_turn(lambda one=localizer, it=found: one.localize(it), raw.invoke, 30)
+            ours, theirs = [], []
+            for _ in range(PAIRS):
+                localizer = Localizer(name, threads=threads)
+                raw = raw_interpreter(bundled_models()[name], threads)
+                found = photo_from_array(frame, "rgb")
+                sides = in_turn(
+                    lambda one=localizer, it=found: one.localize(it), raw.invoke, 30, BLOCKS // PAIRS
+                )
+                ours += sides[0]
+                theirs += sides[1]
             yield row(
                 f"{name}, {threads} thread(s): frame in memory to box, ms",
                 "invoke of the bare interpreter",
@@ -230,7 +237,7 @@ def folder_rows(folder: Path) -> Iterator[Row]:
     localizer = Localizer("lite", threads=1)
     few = sorted(many.iterdir())[:90]
     ours, theirs = [], []
-    for _ in range(4):
+    for _ in range(8):
         laps = [localizer(path).latency_ms for path in few]
         needed = sum(
             statistics.median(lap[stage] for lap in laps) for stage in ("decode", "preprocess", "inference")
