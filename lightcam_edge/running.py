@@ -130,7 +130,7 @@ def run(
 
 def _print(line: str) -> None:
     try:
-        click.echo(line)
+        print(line, flush=True)  # click.echo looks at the terminal anew for each line
     except BrokenPipeError:  # the reader has gone: click ends quietly
         raise
     except OSError as error:

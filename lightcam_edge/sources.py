@@ -20,6 +20,7 @@ SUFFIXES = IMAGE_SUFFIXES | VIDEO_SUFFIXES
 STDIN = "-"
 LOOK_AHEAD = 2  # decoded photographs that wait at most; one of 12 megapixels takes 36 MB
 Result = TypeVar("Result")
+Outcome = tuple[Result, None] | tuple[None, BaseException]
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,34 +191,41 @@ def work_ahead(
         workers: how many work at a time, at least 1.
     """
     import threading
-    from concurrent.futures import Future
-    from queue import SimpleQueue
+    from queue import SimpleQueue  # in C: the futures and semaphores of the library are slower by far
 
     tasks = _tasks(sources, enough_hw, work)
-    promised: SimpleQueue[Future[Result] | None] = SimpleQueue()
-    room, turn, stopped = threading.Semaphore(workers + LOOK_AHEAD), threading.Lock(), threading.Event()
+    promised: SimpleQueue[SimpleQueue[Outcome[Result]] | None] = SimpleQueue()
+    room: SimpleQueue[None] = SimpleQueue()
+    turn, stopped = threading.Lock(), threading.Event()
 
     def labour(busy: threading.Lock) -> None:
         while True:
-            room.acquire()
+            room.get()
             with turn:
                 task = None if stopped.is_set() else next(tasks, None)
-                promise: Future[Result] = Future()
+                promise: SimpleQueue[Outcome[Result]] = SimpleQueue()
                 promised.put(None if task is None else promise)
             with busy:
                 if task is None or stopped.is_set():
                     return
                 try:
-                    promise.set_result(task())
+                    promise.put((task(), None))
                 except BaseException as error:
-                    promise.set_exception(error)
+                    promise.put((None, error))
 
     def results() -> Iterator[Result]:
         while (promise := promised.get()) is not None:
-            result = promise.result()
-            room.release()
-            yield result
+            outcome = promise.get()
+            if outcome[1] is not None:
+                raise outcome[1]
+            room.put(None)
+            yield outcome[0]
 
+    def make_room(count: int) -> None:
+        for _ in range(count):
+            room.put(None)
+
+    make_room(workers + LOOK_AHEAD)
     at_work = [threading.Lock() for _ in range(workers)]
     for busy in at_work:
         threading.Thread(target=labour, args=(busy,), daemon=True).start()  # may wait for stdin for ever
@@ -225,7 +233,7 @@ def work_ahead(
         yield results()
     finally:
         stopped.set()
-        room.release(workers)
+        make_room(workers)
         for busy in at_work:  # Python must not end while a thread is inside a native library
             with busy:
                 pass
