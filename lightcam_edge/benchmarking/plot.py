@@ -189,11 +189,11 @@ def _accuracy_title(known: Sequence[tuple[Values, float]]) -> str:
 
 
 def _labels(places: Sequence[tuple[float, float, str]]) -> list[Shape]:
-    """Names beside dots, moved down where they would lie on each other or on another dot."""
+    """Names below the line that goes up from a dot, and lower where they would lie on one another."""
     shapes: list[Shape] = []
     taken = [(x - 6, x + 6, y) for x, y, _ in places]
     for x, y, name in sorted(places, reverse=True):
-        start, end = x + 10, x + 10 + canvas.text_width(name)
+        start, end, y = x + 10, x + 10 + canvas.text_width(name), y + 12
         while any(abs(y - other) < 16 and start < stop and begin < end for begin, stop, other in taken):
             y += 2
         taken.append((start, end, y))
