@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import io
 import os
 import sys
 import warnings
@@ -79,6 +80,8 @@ def main() -> None:
     gc.set_threshold(20_000)  # 700 costs a cold run 3% of its time, and finds nothing
     warnings.filterwarnings("ignore", module=r"PIL\.")  # of oddities in files that it reads all the same
     warnings.showwarning = _show_warning
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be any bytes
     try:
         code = group.main(prog_name=NAME, standalone_mode=False)
     except click.Abort:

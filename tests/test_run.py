@@ -193,13 +193,16 @@ def test_quiet_leaves_errors_and_json(run: Callable[..., Result]) -> None:
     assert len(records(lines)) == 2
 
 
-def test_a_name_that_is_no_text_is_printed_all_the_same(tiny_model: Path) -> None:
+@pytest.mark.parametrize("encoding", [None, "utf-8:strict", "ascii:strict"])
+def test_a_name_that_is_no_text_is_printed_all_the_same(tiny_model: Path, encoding: str | None) -> None:
+    environment = os.environ | ({"PYTHONIOENCODING": encoding} if encoding else {})
     save("x.png")
     Path("x.png").rename(os.fsdecode(b"\xff.png"))
     command = [sys.executable, "-c", "from lightcam_edge.cli import main; main()", "run", ".", "missing.png"]
 
     for more in ([], ["--json"]):
-        done = subprocess.run([*command, "--model", str(tiny_model), *more], capture_output=True, check=False)
+        line = [*command, "--model", str(tiny_model), *more]
+        done = subprocess.run(line, capture_output=True, check=False, env=environment)
         assert done.returncode == 1, done.stderr
         assert b"red" in done.stdout
 
