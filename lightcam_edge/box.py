@@ -97,8 +97,6 @@ def _components(mask: UInt8) -> list[Sequence[int]]:
     are several does their area matter.
     """
     outlines, hierarchy = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    if len(outlines) == 1:
-        return [cv2.boundingRect(outlines[0])]
     parents = hierarchy[0, :, PARENT].tolist()
     parts = [number for number, parent in enumerate(parents) if parent < 0]
     if len(parts) > 1:

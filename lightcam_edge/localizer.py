@@ -381,10 +381,8 @@ class Localizer:
 
     def _mapped(self, scores: Float32) -> int:
         """The class whose CAM is looked at: where regions are scored, the best that is an object."""
-        if self.scoring == "frame" or self._wanted is not None:
-            return self._frames_class(scores)
-        best = int(scores.argmax())
-        if best != self._background:
+        best = self._frames_class(scores)
+        if self.scoring == "frame" or self._wanted is not None or best != self._background:
             return best
         others = scores.copy()
         others[best] = -1

@@ -1,5 +1,7 @@
 """Boxes of several objects in one map: one around each peak."""
 
+import math
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +38,7 @@ def boxes_by_peaks(cam: Float32, frame_hw: tuple[int, int], threshold: float) ->
         positive finite maximum.
     """
     peak = float(cam.max()) if cam.size else 0.0
-    if not (np.isfinite(peak) and peak > 0):
+    if not 0 < peak < math.inf:
         return []
     fine = upsample(cam, (cam.shape[0] * FINENESS, cam.shape[1] * FINENESS))
     basins = _merged(fine, _basins(fine), fine > FLOOR * threshold * peak)
