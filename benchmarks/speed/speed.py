@@ -124,17 +124,14 @@ def mosaic(folder: Path) -> Path:
 
 
 def memory_rows(folder: Path) -> Iterator[Row]:
-    frame = cv2.cvtColor(cv2.imread(str(photo(folder, PHOTO_WH))), cv2.COLOR_BGR2RGB)
+    found = photo_from_array(cv2.imread(str(photo(folder, PHOTO_WH))), "bgr")
     for name, target in (("lite", "<= 1.20"), ("tiny", ""), ("nano", ""), ("light-cam", "<= 1.10")):
         for threads in sorted({1, physical_cores()}):
             ours, theirs = [], []
             for _ in range(PAIRS):
                 localizer = Localizer(name, threads=threads)
                 raw = raw_interpreter(bundled_models()[name], threads)
-                found = photo_from_array(frame, "rgb")
-                sides = in_turn(
-                    lambda one=localizer, it=found: one.localize(it), raw.invoke, 30, BLOCKS // PAIRS
-                )
+                sides = in_turn(lambda one=localizer: one.localize(found), raw.invoke, 30, BLOCKS // PAIRS)
                 ours += sides[0]
                 theirs += sides[1]
             yield row(
@@ -235,11 +232,11 @@ def folder_rows(folder: Path) -> Iterator[Row]:
     content = [photo(folder, PHOTO_WH, name).read_bytes() for name in ("bird", "dog", "landscape")]
     for number in range(FOLDER):
         (many / f"{number:04d}.jpg").write_bytes(content[number % 3])
-    localizer = Localizer("lite", threads=1)
+    localizers = [Localizer("lite", threads=1) for _ in range(physical_cores())]
     few = sorted(many.iterdir())[:90]
     ours, theirs, side_by_side = [], [], []
     for _ in range(8):
-        laps = [localizer(path).latency_ms for path in few]
+        laps = [localizers[0](path).latency_ms for path in few]
         needed = sum(
             statistics.median(lap[stage] for lap in laps) for stage in ("decode", "preprocess", "inference")
         )
@@ -247,7 +244,7 @@ def folder_rows(folder: Path) -> Iterator[Row]:
         start = process([PROGRAM, "run", str(few[0]), "--json"]).seconds
         whole = process([PROGRAM, "run", str(many), "--json"]).seconds
         ours.append((FOLDER - 1) / (whole - start))
-        side_by_side.append(networks_alone(few))
+        side_by_side.append(networks_alone(localizers, few))
     yield row(
         f"{FOLDER} photographs, 640x480, all cores, less the start, images/s",
         "cores / (decode + preprocess + inference with 1 thread)",
@@ -258,12 +255,11 @@ def folder_rows(folder: Path) -> Iterator[Row]:
     yield row("the same", "decode + preprocess + inference on all cores at once", ours, side_by_side, "")
 
 
-def networks_alone(paths: Sequence[Path]) -> float:
+def networks_alone(localizers: Sequence[Localizer], paths: Sequence[Path]) -> float:
     """Images/s where each core decodes and runs the network, and nothing is made of it.
 
     The cores share memory and its cache: so many at once do less than so many times one.
     """
-    localizers = [Localizer("lite", threads=1) for _ in range(physical_cores())]
 
     def look(localizer: Localizer) -> None:
         for path in paths:
