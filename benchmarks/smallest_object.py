@@ -13,8 +13,9 @@ import click
 import numpy as np
 
 from lightcam_edge.localizer import Localizer
-from lightcam_models.evaluation.canvas import canvas_hw, compose, open_canvas, place, scene_files
+from lightcam_models.evaluation.canvas import Scenes, canvas_hw, compose, open_canvas, place
 from lightcam_models.evaluation.cut_outs import CutOut, gather_cut_outs
+from lightcam_models.evaluation.evaluating import Request
 from lightcam_models.progress import Progress
 
 SHARES = (0.06, 0.08, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3, 0.4)
@@ -44,8 +45,8 @@ def main(data: str, data_root: Path, models: tuple[str, ...], count: int, seed: 
     """Print shares in percent, a row for each model and size."""
     localizers = [Localizer(model) for model in models]
     rng = np.random.default_rng(seed)
-    scenes = scene_files(data_root / "landscape" / "test")
-    cut = gather_cut_outs(data, localizers[0].card, count, rng, Progress(), data_root=data_root).found
+    scenes = Scenes.in_folder(data_root / "landscape" / "test").files
+    cut = gather_cut_outs(data, localizers[0].card, count, rng, Request(data, data_root), Progress()).found
     order = rng.permutation(len(scenes))
     print(f"{count} placements of {len(cut)} cut-outs of {data} for each size, seed {seed}")
     print("model      side  seen  class right  centre in  boxed")

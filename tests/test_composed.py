@@ -10,9 +10,11 @@ from lightcam_edge.box import Box
 from lightcam_edge.card import CamSpec, ModelCard
 from lightcam_edge.errors import UsageError
 from lightcam_edge.localizer import Localizer
+from lightcam_models.evaluation.canvas import Scenes
 from lightcam_models.evaluation.composed import MOST_SHARED, arrange, choose, composed_set, shared_area
 from lightcam_models.evaluation.cut_outs import CutOut
 from lightcam_models.evaluation.detecting import PictureSet
+from lightcam_models.evaluation.evaluating import Request
 from lightcam_models.progress import Progress
 
 QUIET = Progress(quiet=True)
@@ -24,8 +26,8 @@ def cut_outs(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def scenes(tmp_path: Path) -> Path:
-    return painted.write_scenes(tmp_path / "scenes")
+def scenes(tmp_path: Path) -> Scenes:
+    return Scenes.in_folder(painted.write_scenes(tmp_path / "scenes"))
 
 
 @pytest.fixture
@@ -72,11 +74,11 @@ def test_objects_without_room_are_left_out_but_two_remain(rng: np.random.Generat
 
 
 def test_every_picture_holds_two_to_five_objects_where_it_says(
-    card: ModelCard, tiny_model: Path, cut_outs: Path, scenes: Path
+    card: ModelCard, tiny_model: Path, cut_outs: Path, scenes: Scenes
 ) -> None:
     localizer = Localizer(tiny_model)
 
-    test = composed_set(str(cut_outs), scenes, card, QUIET, limit=12, seed=3)
+    test = composed_set(str(cut_outs), scenes, card, Request("", limit=12, seed=3), QUIET)
 
     assert len(test.pictures) == 12
     for picture in test.pictures:
@@ -94,12 +96,12 @@ def test_every_picture_holds_two_to_five_objects_where_it_says(
 
 
 def test_the_same_seed_composes_alike(
-    card: ModelCard, tiny_model: Path, cut_outs: Path, scenes: Path
+    card: ModelCard, tiny_model: Path, cut_outs: Path, scenes: Scenes
 ) -> None:
     localizer = Localizer(tiny_model)
 
     def made(seed: int) -> tuple[PictureSet, list[list[int]]]:
-        test = composed_set(str(cut_outs), scenes, card, QUIET, limit=3, seed=seed)
+        test = composed_set(str(cut_outs), scenes, card, Request("", limit=3, seed=seed), QUIET)
         return test, [picture.open(localizer).pixels.ravel().tolist() for picture in test.pictures]
 
     (one, pixels), (again, same), (other, _) = made(1), made(1), made(2)
@@ -110,31 +112,29 @@ def test_the_same_seed_composes_alike(
     assert one.digest == again.digest != other.digest
 
 
-def test_a_class_without_cut_outs_is_named(card: ModelCard, tmp_path: Path, scenes: Path) -> None:
+def test_a_class_without_cut_outs_is_named(card: ModelCard, tmp_path: Path, scenes: Scenes) -> None:
     painted.save_cut_out(tmp_path / "half" / "red" / "one.png", painted.COLOURS["red"])
 
-    test = composed_set(str(tmp_path / "half"), scenes, card, QUIET, limit=2)
+    test = composed_set(str(tmp_path / "half"), scenes, card, Request("", limit=2), QUIET)
 
     assert test.skipped == ("class blue: no cut-outs",)
 
 
 def test_a_model_without_a_background_takes_composed_scenes(
-    card: ModelCard, cut_outs: Path, scenes: Path
+    card: ModelCard, cut_outs: Path, scenes: Scenes
 ) -> None:
     bare = replace(card, background=None, cam=CamSpec())
 
-    assert len(composed_set(str(cut_outs), scenes, bare, QUIET, limit=2).pictures) == 2
+    assert len(composed_set(str(cut_outs), scenes, bare, Request("", limit=2), QUIET).pictures) == 2
 
 
 def test_what_cannot_be_composed_is_said(
-    card: ModelCard, cut_outs: Path, scenes: Path, tmp_path: Path
+    card: ModelCard, cut_outs: Path, scenes: Scenes, tmp_path: Path
 ) -> None:
-    with pytest.raises(UsageError, match="holds no images"):
-        composed_set(str(cut_outs), tmp_path / "nowhere", card, QUIET)
     with pytest.raises(UsageError, match="no data set nowhere"):
-        composed_set("nowhere", scenes, card, QUIET)
+        composed_set("nowhere", scenes, card, Request(""), QUIET)
     opaque = painted.write_photographs(tmp_path / "opaque", count=2)
     for table in opaque.rglob("*.csv"):
         table.unlink()
     with pytest.raises(UsageError, match="gives no cut-outs of red, blue: it needs"):
-        composed_set(str(opaque), scenes, card, QUIET)
+        composed_set(str(opaque), scenes, card, Request(""), QUIET)

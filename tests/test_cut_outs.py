@@ -11,6 +11,7 @@ from lightcam_edge.errors import InputError
 from lightcam_edge.localizer import Localizer
 from lightcam_models.datasets import Example
 from lightcam_models.evaluation.cut_outs import cut_by_alpha, cut_out, gather_cut_outs
+from lightcam_models.evaluation.evaluating import Request
 from lightcam_models.progress import Progress
 
 
@@ -76,7 +77,9 @@ def test_so_many_are_taken_in_all_or_of_each_class(tiny_model: Path, tmp_path: P
 
     def labels(count: int, each_class: bool) -> list[str]:
         quiet, rng = Progress(quiet=True), np.random.default_rng(0)
-        found = gather_cut_outs(str(tmp_path), card, count, rng, quiet, each_class=each_class).found
+        found = gather_cut_outs(
+            str(tmp_path), card, count, rng, Request(""), quiet, each_class=each_class
+        ).found
         return sorted(one.label for one in found)
 
     assert len(labels(4, each_class=False)) == 4

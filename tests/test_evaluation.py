@@ -381,6 +381,39 @@ def test_calibration_without_boxes_needs_no_boxes_at_all(
         run([str(model)], str(tmp_path / "bare"), calibrate="boxes", **arguments)  # type: ignore[arg-type]
 
 
+def test_a_model_is_measured_on_what_its_training_held_out(model: Path, photographs: Path) -> None:
+    found, other = (
+        trial(model, photographs, split="held-out", share=0.5, seed=seed).photographs for seed in (0, 1)
+    )
+
+    assert found.name == f"held-out training photographs of {photographs.name} (share 0.5, seed 0)"
+    assert found.images == other.images == {"red": 3, "blue": 3, "background": 3}
+    assert found.digest != other.digest
+
+
+def test_held_out_objects_are_placed_on_held_out_scenes(model: Path, photographs: Path) -> None:
+    said = json.loads(
+        run(
+            [str(model)],
+            str(photographs),
+            split="held-out",
+            held_out=0.5,
+            background="background",
+            placed=str(photographs),
+            composed=str(photographs),
+            limit=4,
+            as_json=True,
+            quiet=True,
+        )
+    )
+
+    placed, where = said["placed"]["photographs"], "on background of held-out training photographs"
+    assert "4 placements of 4 cut-outs" in placed["name"]
+    assert where in placed["name"]
+    assert placed["images"]["background"] == 3
+    assert where in said["composed"]["pictures"]["name"]
+
+
 def test_calibration_refuses_the_test_part(model: Path, photographs: Path) -> None:
     before = model.read_bytes()
 

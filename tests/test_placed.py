@@ -9,6 +9,7 @@ import pytest
 from lightcam_edge.card import CamSpec
 from lightcam_edge.errors import UsageError
 from lightcam_edge.localizer import Localizer
+from lightcam_models.evaluation.canvas import Scenes
 from lightcam_models.evaluation.evaluating import Request, hold_trial
 from lightcam_models.evaluation.observing import Shot
 from lightcam_models.evaluation.placed import placed_set
@@ -23,16 +24,16 @@ def cut_outs(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def scenes(tmp_path: Path) -> Path:
-    return painted.write_scenes(tmp_path / "scenes")
+def scenes(tmp_path: Path) -> Scenes:
+    return Scenes.in_folder(painted.write_scenes(tmp_path / "scenes"))
 
 
 def test_the_set_places_every_cut_out_and_adds_the_scenes(
-    tiny_model: Path, cut_outs: Path, scenes: Path
+    tiny_model: Path, cut_outs: Path, scenes: Scenes
 ) -> None:
     localizer = Localizer(tiny_model)
 
-    test = placed_set(str(cut_outs), scenes, localizer.card, QUIET, limit=6, seed=3)
+    test = placed_set(str(cut_outs), scenes, localizer.card, Request("", limit=6, seed=3), QUIET)
 
     labels = [shot.label for shot in test.shots]
     assert sorted(labels[:6]) == ["blue"] * 3 + ["red"] * 3
@@ -43,11 +44,11 @@ def test_the_set_places_every_cut_out_and_adds_the_scenes(
     assert "6 placements of 2 cut-outs" in test.name
 
 
-def test_the_same_seed_places_alike(tiny_model: Path, cut_outs: Path, scenes: Path) -> None:
+def test_the_same_seed_places_alike(tiny_model: Path, cut_outs: Path, scenes: Scenes) -> None:
     localizer = Localizer(tiny_model)
 
     def first(seed: int) -> tuple[Shot, np.ndarray, str]:
-        test = placed_set(str(cut_outs), scenes, localizer.card, QUIET, limit=2, seed=seed)
+        test = placed_set(str(cut_outs), scenes, localizer.card, Request("", limit=2, seed=seed), QUIET)
         return test.shots[0], np.asarray(test.shots[0].open(localizer).pixels), test.digest
 
     one, again, other = first(1), first(1), first(2)
@@ -58,10 +59,10 @@ def test_the_same_seed_places_alike(tiny_model: Path, cut_outs: Path, scenes: Pa
 
 
 def test_a_model_that_sees_everything_finds_what_was_placed(
-    make_tiny_model: Callable[..., Path], cut_outs: Path, scenes: Path
+    make_tiny_model: Callable[..., Path], cut_outs: Path, scenes: Scenes
 ) -> None:
     localizer = Localizer(make_tiny_model("placed", cam=CamSpec(method="br-avgcam", threshold=0.5)))
-    test = placed_set(str(cut_outs), scenes, localizer.card, QUIET, limit=20)
+    test = placed_set(str(cut_outs), scenes, localizer.card, Request("", limit=20), QUIET)
 
     trial = hold_trial([localizer], test, (), Request(""), QUIET)
 
@@ -73,26 +74,30 @@ def test_a_model_that_sees_everything_finds_what_was_placed(
 
 
 def test_what_cannot_be_placed_is_said(
-    tiny_model: Path, cut_outs: Path, scenes: Path, tmp_path: Path
+    tiny_model: Path, cut_outs: Path, scenes: Scenes, tmp_path: Path
 ) -> None:
     card = Localizer(tiny_model).card
 
     with pytest.raises(UsageError, match="holds no images"):
-        placed_set(str(cut_outs), tmp_path / "nowhere", card, QUIET)
+        Scenes.in_folder(tmp_path / "nowhere")
     with pytest.raises(UsageError, match="has no background class"):
-        placed_set(str(cut_outs), scenes, replace(card, background=None, cam=CamSpec()), QUIET)
+        placed_set(str(cut_outs), scenes, replace(card, background=None, cam=CamSpec()), Request(""), QUIET)
     opaque = painted.write_photographs(tmp_path / "opaque", count=2)
     for table in opaque.rglob("*.csv"):
         table.unlink()
     with pytest.raises(UsageError, match="gives no cut-outs of red, blue: it needs"):
-        placed_set(str(opaque), scenes, card, QUIET)
+        placed_set(str(opaque), scenes, card, Request(""), QUIET)
 
 
 def test_pets_are_cut_out_by_their_masks(shared_data: Path, tiny_model: Path) -> None:
     card = replace(Localizer(tiny_model).card, labels=("cat", "dog", "background"))
 
     test = placed_set(
-        str(shared_data / "oxford_pets"), shared_data / "landscape" / "test", card, QUIET, limit=5
+        str(shared_data / "oxford_pets"),
+        Scenes.in_folder(shared_data / "landscape" / "test"),
+        card,
+        Request("", limit=5),
+        QUIET,
     )
 
     assert "by mask" in test.name

@@ -20,7 +20,11 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.argument("models", metavar="MODEL...", nargs=-1, required=True, shell_complete=completing.models)
 @click.argument("data", shell_complete=completing.files)
 @click.option("--data-root", type=FOLDER, help="Where the public data sets lie, for a DATA like bird-dog.")
-@click.option("--split", type=click.Choice(("train", "test")), help="Part of DATA. Default: test.")
+@click.option(
+    "--split",
+    type=click.Choice(("train", "test", "held-out")),
+    help="Part of DATA; held-out: what training has not learnt from, to choose by. Default: test.",
+)
 @click.option("--background", metavar="NAME", help="The class of DATA that means nothing is there.")
 @click.option("--method", type=click.Choice(METHODS), help="Default: the model card's.")
 @click.option("--threshold", type=click.FloatRange(0, 1, max_open=True), help="Default: the model card's.")
@@ -50,7 +54,11 @@ FILE = click.Path(path_type=Path, dir_okay=False)
     help="Choose the box rule on held-out training photographs, with or without boxes, into the card.",
 )
 @click.option(
-    "--held-out", type=click.FloatRange(0, 0.5), default=0.1, show_default=True, help="Their share."
+    "--held-out",
+    type=click.FloatRange(0, 0.5, min_open=True),
+    default=0.1,
+    show_default=True,
+    help="Share of the training photographs, as in the training, whose --seed counts too.",
 )
 @click.option("--limit", type=click.IntRange(1), help="At most so many photographs.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of every choice by chance.")

@@ -25,7 +25,6 @@ from lightcam_edge.errors import UsageError
 from lightcam_edge.geometry import Fit
 from lightcam_edge.images import Photo, photo_from_array
 from lightcam_edge.localizer import Localizer, Options
-from lightcam_models.datasets import split_validation
 from lightcam_models.evaluation.evaluating import Request, test_set
 from lightcam_models.evaluation.metrics import EMPTY_SHARE, RIGHT_IOU, presence_level
 from lightcam_models.evaluation.observing import Observation, Shot, methods_of, observe
@@ -112,24 +111,20 @@ class Calibration:
         )
 
 
-def calibrate(
-    localizer: Localizer, request: Request, with_boxes: bool, share: float, progress: Progress
-) -> Calibration:
+def calibrate(localizer: Localizer, request: Request, with_boxes: bool, progress: Progress) -> Calibration:
     """Choose how maps become boxes on held-out training photographs.
 
     Args:
         localizer: the model; without boxes, its card's method and smoothing stay.
-        request: the data set, of whose part `train` a share was held out; the seed is that of the training.
+        request: the data set's held-out part; share and seed are those of the training.
         with_boxes: let true boxes choose, or none.
-        share: how much was held out.
         progress: told how far it is.
 
     Raises:
         UsageError: if there are no photographs of objects, or true boxes are to choose and none is known.
     """
     plain = _unsmoothed(localizer)
-    held_out = split_validation(request.load("train"), share, request.seed)[1]
-    test = test_set(held_out, plain.card, replace(request, split="train"))
+    test = test_set(request.load(), plain.card, request)
     background = plain.card.background.label if plain.card.background else None
     objects = [shot for shot in test.shots if shot.label != background]
     scenes = [shot for shot in test.shots if shot.label == background]
@@ -138,9 +133,7 @@ def calibrate(
         objects = located
     if not objects:
         kind = "with one true box" if with_boxes else "of objects"
-        raise UsageError(
-            f"{test.name} holds no held-out photograph {kind}: calibrate with no-boxes or more data"
-        )
+        raise UsageError(f"{test.name} hold none {kind}: calibrate with no-boxes or more data")
     seen = observe(plain, objects, progress, "calibrating").seen
     known = np.array([len(observation.shot.truths) == 1 for observation in seen], bool)
     smoothing = localizer.card.cam.smoothing
@@ -162,10 +155,9 @@ def calibrate(
         moved_ious = _against_moved(plain, seen, scenes, candidates, request.seed, progress)
         chosen, other = _choice_by_moving(candidates, moved_ious, right[:, own]), by_truth
     before = 100 * float(right[:, kept].mean()) if known.any() else None
-    data = f"held-out training photographs of {request.data} (share {share:g}, seed {request.seed})"
     empty = observe(plain, scenes, progress, "looking at scenes").seen
     presence = _presence(empty, seen, chosen.setting)
-    return Calibration(data, len(seen), chosen, with_boxes, other, before, len(scenes), presence)
+    return Calibration(test.name, len(seen), chosen, with_boxes, other, before, len(scenes), presence)
 
 
 def _presence(

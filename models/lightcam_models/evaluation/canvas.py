@@ -22,16 +22,29 @@ UInt8 = npt.NDArray[np.uint8]
 CANVAS = 224
 
 
-def scene_files(folder: Path) -> list[Path]:
-    """The photographs of a folder of scenes, and of the folders in it.
+@dataclass(frozen=True, slots=True)
+class Scenes:
+    """Photographs without objects, to put some on.
 
-    Raises:
-        UsageError: if there is none.
+    Args:
+        name: where they come from.
+        files: at least one.
     """
-    found = image_files(folder, nested=True) if folder.is_dir() else []
-    if not found:
-        raise UsageError(f"{folder} holds no images: --scenes is a folder of photographs without objects")
-    return found
+
+    name: str
+    files: tuple[Path, ...]
+
+    @classmethod
+    def in_folder(cls, folder: Path) -> "Scenes":
+        """Those of a folder, and of the folders in it.
+
+        Raises:
+            UsageError: if there is none.
+        """
+        found = image_files(folder, nested=True) if folder.is_dir() else []
+        if not found:
+            raise UsageError(f"{folder} holds no images: --scenes is a folder of photographs without objects")
+        return cls(f"{folder.parent.name}/{folder.name}", tuple(found))
 
 
 def digest_of(chosen: Sequence[CutOut], scenes: Sequence[Path], seed: int) -> str:

@@ -13,17 +13,18 @@ from lightcam_edge.images import Photo, photo_from_array
 from lightcam_edge.localizer import Localizer
 from lightcam_models.evaluation.canvas import (
     Placement,
+    Scenes,
     canvas_hw,
     compose,
     digest_of,
     open_canvas,
     place,
-    scene_files,
     visible_boxes,
 )
 from lightcam_models.evaluation.cut_outs import CutOut, gather_cut_outs, object_labels
 from lightcam_models.evaluation.detecting import Picture, PictureSet
 from lightcam_models.evaluation.detection_metrics import TrueObject
+from lightcam_models.evaluation.evaluating import Request
 from lightcam_models.progress import Progress
 
 SHARES = (0.15, 0.50)
@@ -38,32 +39,28 @@ Sized = tuple[CutOut, float]
 
 def composed_set(
     cut_outs: str,
-    scenes: Path,
+    scenes: Scenes,
     card: ModelCard,
+    request: Request,
     progress: Progress,
-    *,
-    data_root: Path | None = None,
-    limit: int | None = None,
-    seed: int = 0,
 ) -> PictureSet:
     """Put 2 to 5 cut-outs on each of many scenes, of different classes as far as there are.
 
     Args:
         cut_outs: see `gather_cut_outs`.
-        scenes: folder of photographs without any object.
+        scenes: photographs without any object.
         card: of the model; other classes are left out.
+        request: which photographs are cut out; at most so many pictures; seed of scenes, objects and places.
         progress: told how far the cutting is.
-        data_root: folder of the public data sets.
-        limit: at most so many pictures.
-        seed: of scenes, objects, places and sizes.
 
     Raises:
-        UsageError: if there is no cut-out or no scene.
+        UsageError: if there is no cut-out.
     """
-    backgrounds = scene_files(scenes)
+    backgrounds = scenes.files
+    limit, seed = request.limit, request.seed
     rng = np.random.default_rng(seed)
     number_of = PICTURES if limit is None else min(limit, PICTURES)
-    cut = gather_cut_outs(cut_outs, card, number_of, rng, progress, data_root=data_root, each_class=True)
+    cut = gather_cut_outs(cut_outs, card, number_of, rng, request, progress, each_class=True)
     order = rng.permutation(len(backgrounds))
     kinds = {label: [one for one in cut.found if one.label == label] for label in object_labels(card)}
     stock = {label: cycle(some) for label, some in kinds.items() if some}
@@ -76,7 +73,7 @@ def composed_set(
     lost = len(used) - sum(len(picture.truths) for picture in pictures)
     skipped = [f"class {label}: no cut-outs" for label, some in kinds.items() if not some]
     skipped += [f"{lost} objects: no room in their scene"] if lost else []
-    where = f"{scenes.parent.name}/{scenes.name} (seed {seed})"
+    where = f"{scenes.name} (seed {seed})"
     title = f"{len(cut.found)} cut-outs ({cut.name}), {LEAST_OBJECTS} to {MOST_OBJECTS} together, on {where}"
     digest = _digest(digest_of(used, backgrounds, seed), pictures)
     return PictureSet(title, digest, tuple(pictures), (*cut.skipped, *skipped))

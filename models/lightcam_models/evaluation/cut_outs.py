@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +15,8 @@ from lightcam_edge.box import Box
 from lightcam_edge.card import ModelCard
 from lightcam_edge.errors import InputError, UsageError
 from lightcam_edge.images import decode_image
-from lightcam_models.datasets import Dataset, Example, load_dataset, read_bytes
+from lightcam_models.datasets import Dataset, Example, read_bytes
+from lightcam_models.evaluation.evaluating import Part, Request
 from lightcam_models.progress import Progress
 
 UInt8 = npt.NDArray[np.uint8]
@@ -76,9 +77,9 @@ def gather_cut_outs(
     card: ModelCard,
     count: int,
     rng: np.random.Generator,
+    request: Request,
     progress: Progress,
     *,
-    data_root: Path | None = None,
     each_class: bool = False,
 ) -> CutOuts:
     """Cut out as many objects of a model's classes as are wanted, or as there are.
@@ -89,14 +90,14 @@ def gather_cut_outs(
         card: of the model; other classes are left out.
         count: how many.
         rng: chooses them.
+        request: their part: held-out photographs if those are asked for, test photographs if not.
         progress: told how far the cutting is.
-        data_root: folder of the public data sets.
         each_class: whether so many are wanted of each class, and not in all.
 
     Raises:
         UsageError: if there is none.
     """
-    pieces, name, skipped = _pieces(spec, card, data_root)
+    pieces, name, skipped = _pieces(spec, card, request)
     kinds = [piece.label if each_class else "" for piece in pieces]
     wanted = sum(min(count, there) for there in Counter(kinds).values())
     taken: Counter[str] = Counter()
@@ -119,7 +120,7 @@ def gather_cut_outs(
     )
 
 
-def _pieces(spec: str, card: ModelCard, data_root: Path | None) -> tuple[list[_Piece], str, list[str]]:
+def _pieces(spec: str, card: ModelCard, request: Request) -> tuple[list[_Piece], str, list[str]]:
     """What can be cut out, the name of its data, and which classes are left out."""
     labels = object_labels(card)
     files = _alpha_files(Path(spec), labels)
@@ -129,7 +130,8 @@ def _pieces(spec: str, card: ModelCard, data_root: Path | None) -> tuple[list[_P
             Path(spec).name,
             [],
         )
-    dataset = load_dataset(spec, "test", root=data_root)
+    part: Part = "held-out" if request.split == "held-out" else "test"
+    dataset = replace(request, data=spec, background=None, split=part, pet_boxes="body").load()
     usable = [e for e in dataset.examples if e.label in labels and (e.mask or len(e.boxes) == 1)]
     others = sorted({example.label for example in dataset.examples} - set(card.labels))
     skipped = [f"class {label}: the model does not know it" for label in others]

@@ -3,8 +3,9 @@
 import importlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 from lightcam_edge.box import Component
 from lightcam_edge.cam import Method
@@ -12,7 +13,7 @@ from lightcam_edge.card import ModelCard
 from lightcam_edge.choices import Scoring
 from lightcam_edge.errors import RuntimeMissingError, UsageError
 from lightcam_edge.localizer import Localizer, Options
-from lightcam_models.datasets import Dataset, PetBoxes, Split, load_dataset
+from lightcam_models.datasets import Dataset, PetBoxes, Split, load_dataset, split_validation
 from lightcam_models.datasets.photographs import upright_hw
 from lightcam_models.evaluation.judging import Baseline, KnownBox, Verdict, baselines, judge
 from lightcam_models.evaluation.metrics import information_density
@@ -26,6 +27,8 @@ from lightcam_models.evaluation.observing import (
     shots,
 )
 from lightcam_models.progress import Progress
+
+Part = Literal["train", "test", "held-out"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,27 +124,37 @@ class Request:
     Args:
         data: folder or name of the data set.
         data_root: folder of the public data sets.
-        split: part of the data set.
+        split: part of the data set; `held-out` are the training photographs that a training with this seed,
+            which held out this share, has not learnt from.
         background: which label is the background; a named set knows.
         limit: at most so many photographs.
         seed: of the choice of photographs, and of the bootstrap.
         several: score photographs with several boxes too, by the box that fits best.
         pet_boxes: which boxes Oxford-IIIT Pet gives.
+        share: of the training photographs, which was held out.
     """
 
     data: str
     data_root: Path | None = None
-    split: Split = "test"
+    split: Part = "test"
     background: str | None = None
     limit: int | None = None
     seed: int = 0
     several: bool = False
     pet_boxes: PetBoxes = "body"
+    share: float = 0.1
 
-    def load(self, split: Split | None = None) -> Dataset:
+    def name(self, dataset: Dataset) -> str:
+        """What to call the part of a data set."""
+        if self.split != "held-out":
+            return f"{dataset.name} {self.split}"
+        return f"held-out training photographs of {dataset.name} (share {self.share:g}, seed {self.seed})"
+
+    def load(self) -> Dataset:
         """Read the data set."""
-        part = split or self.split
-        return load_dataset(self.data, part, self.background, self.data_root, self.pet_boxes)
+        split: Split = "test" if self.split == "test" else "train"
+        dataset = load_dataset(self.data, split, self.background, self.data_root, self.pet_boxes)
+        return split_validation(dataset, self.share, self.seed)[1] if self.split == "held-out" else dataset
 
 
 def load_model(name: str | Path, options: Options, threads: int | None = None) -> Localizer:
@@ -178,7 +191,7 @@ def test_set(dataset: Dataset, card: ModelCard, request: Request) -> TestSet:
     """The photographs of a data set that a model can be tested on, at most as many as requested."""
     known, unknown = shots(dataset, card)
     chosen = sample(known, request.limit, request.seed)
-    name = f"{dataset.name} {request.split}"
+    name = request.name(dataset)
     if len(chosen) < len(known):
         name += f", {len(chosen)} of {len(known)} images (seed {request.seed})"
     skipped = [f"{path}: {reason}" for path, reason in dataset.skipped]
@@ -276,7 +289,7 @@ def judge_model(
 def known_boxes(request: Request, card: ModelCard) -> tuple[KnownBox, ...]:
     """True boxes of the training photographs that hold one; none where the data set has no such part."""
     try:
-        dataset = request.load("train")
+        dataset = replace(request, split="train").load()
     except UsageError:
         return ()
     return tuple(

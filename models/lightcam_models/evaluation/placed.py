@@ -8,9 +8,9 @@ from lightcam_edge.card import ModelCard
 from lightcam_edge.errors import UsageError
 from lightcam_edge.images import Photo, photo_from_array
 from lightcam_edge.localizer import Localizer
-from lightcam_models.evaluation.canvas import canvas_hw, compose, digest_of, open_canvas, place, scene_files
+from lightcam_models.evaluation.canvas import Scenes, canvas_hw, compose, digest_of, open_canvas, place
 from lightcam_models.evaluation.cut_outs import CutOut, gather_cut_outs
-from lightcam_models.evaluation.evaluating import TestSet
+from lightcam_models.evaluation.evaluating import Request, TestSet
 from lightcam_models.evaluation.observing import Shot
 from lightcam_models.progress import Progress
 
@@ -21,34 +21,30 @@ PLACEMENTS = 1000
 
 def placed_set(
     cut_outs: str,
-    scenes: Path,
+    scenes: Scenes,
     card: ModelCard,
+    request: Request,
     progress: Progress,
-    *,
-    data_root: Path | None = None,
-    limit: int | None = None,
-    seed: int = 0,
 ) -> TestSet:
     """Place cut-outs on scenes, and add the scenes themselves with nothing on them.
 
     Args:
         cut_outs: see `gather_cut_outs`.
-        scenes: folder of photographs without any object.
+        scenes: photographs without any object.
         card: of the model; other classes are left out.
+        request: which photographs are cut out; at most so many pictures; seed of scenes, objects and places.
         progress: told how far the cutting is.
-        data_root: folder of the public data sets.
-        limit: at most so many placements, and so many scenes.
-        seed: of scenes, places and sizes.
 
     Raises:
-        UsageError: if there is no cut-out or no scene, or the model has no background class.
+        UsageError: if there is no cut-out, or the model has no background class.
     """
     if card.background is None:
         raise UsageError(f"{card.name} has no background class: it finds an object on every scene")
-    backgrounds = scene_files(scenes)
+    backgrounds = scenes.files
+    limit, seed = request.limit, request.seed
     rng = np.random.default_rng(seed)
     count = PLACEMENTS if limit is None else min(limit, PLACEMENTS)
-    cut = gather_cut_outs(cut_outs, card, count, rng, progress, data_root=data_root)
+    cut = gather_cut_outs(cut_outs, card, count, rng, request, progress)
     order = rng.permutation(len(backgrounds))
     empty = order if limit is None else order[:limit]
     chosen = [cut.found[number % len(cut.found)] for number in range(count)]
@@ -57,7 +53,7 @@ def placed_set(
         for number, one in enumerate(chosen)
     ]
     alone = [_scene_shot(backgrounds[index], card.background.label) for index in sorted(empty)]
-    where = f"{scenes.parent.name}/{scenes.name} (seed {seed})"
+    where = f"{scenes.name} (seed {seed})"
     title = f"{len(placed)} placements of {len(cut.found)} cut-outs ({cut.name}) on {where}"
     return TestSet(title, digest_of(chosen, backgrounds, seed), "", (*placed, *alone), cut.skipped)
 

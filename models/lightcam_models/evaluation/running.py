@@ -14,13 +14,15 @@ from lightcam_edge.choices import Scoring
 from lightcam_edge.errors import RuntimeMissingError, UsageError
 from lightcam_edge.localizer import Localizer, Options
 from lightcam_edge.model_file import rewrite_card
-from lightcam_models.datasets import PetBoxes, Split
+from lightcam_models.datasets import PetBoxes
 from lightcam_models.datasets.loading import LANDSCAPE
 from lightcam_models.evaluation import calibrating
+from lightcam_models.evaluation.canvas import Scenes
 from lightcam_models.evaluation.composed import composed_set
 from lightcam_models.evaluation.counting import DetectionTrial, hold_detection_trial
 from lightcam_models.evaluation.detection_tables import detection_summary, detection_table, detection_values
 from lightcam_models.evaluation.evaluating import (
+    Part,
     Request,
     Trial,
     evaluate,
@@ -39,7 +41,7 @@ def run(
     data: str,
     *,
     data_root: Path | None = None,
-    split: Split | None = None,
+    split: Part | None = None,
     background: str | None = None,
     method: Method | None = None,
     threshold: float | None = None,
@@ -72,21 +74,20 @@ def run(
         _report_module()
     if write_card or calibrate:
         _refuse_cardless(localizers)
+    if calibrate and split == "test":
+        raise UsageError("--calibrate never sees the test part: it takes held-out training photographs")
+    part: Part = "held-out" if calibrate else split or "test"
+    request = Request(data, data_root, part, background, limit, seed, several, pet_boxes, held_out)
     if calibrate:
-        if split == "test":
-            raise UsageError("--calibrate never sees the test part: it takes held-out training photographs")
-        request = Request(data, data_root, "train", background, limit, seed)
-        return _calibrate(localizers, request, calibrate == "boxes", held_out, as_json, Progress(quiet))
-    request = Request(data, data_root, split or "test", background, limit, seed, several, pet_boxes)
+        return _calibrate(localizers, request, calibrate == "boxes", as_json, Progress(quiet))
     progress = Progress(quiet)
     trials = {"photographs": evaluate(localizers, request, progress)}
     if placed:
-        trials["placed"] = _place(
-            localizers, placed, _scenes("--placed", scenes, data_root), request, progress
-        )
+        where = _scenes("--placed", scenes, request)
+        trials["placed"] = _place(localizers, placed, where, request, progress)
     several_objects = None
     if composed:
-        where = _scenes("--composed", scenes, data_root)
+        where = _scenes("--composed", scenes, request)
         several_objects = _compose(localizers, composed, where, request, progress)
     if report:
         _report_module().write_report(trials, localizers, report, several_objects)
@@ -110,11 +111,10 @@ def _calibrate(
     localizers: Sequence[Localizer],
     request: Request,
     with_boxes: bool,
-    share: float,
     as_json: bool,
     progress: Progress,
 ) -> str:
-    done = [calibrating.calibrate(one, request, with_boxes, share, progress) for one in localizers]
+    done = [calibrating.calibrate(one, request, with_boxes, progress) for one in localizers]
     for localizer, calibration in zip(localizers, done, strict=True):
         card = replace(localizer.card, cam=calibration.spec(localizer.card.cam))
         rewrite_card(localizer.model.path, card)
@@ -125,34 +125,33 @@ def _calibrate(
     )
 
 
-def _scenes(option: str, scenes: Path | None, data_root: Path | None) -> Path:
-    if scenes is None and data_root is None:
+def _scenes(option: str, scenes: Path | None, request: Request) -> Scenes:
+    """The folder of the command line, or held-out photographs of the background, or the test landscapes."""
+    if scenes is None and request.split == "held-out":
+        dataset = request.load()
+        empty = (one.path for one in dataset.examples if one.label == dataset.background and not one.member)
+        found = Scenes(f"{dataset.background} of {request.name(dataset)}", tuple(empty))
+        if found.files:
+            return found
+    elif scenes is None and request.data_root:
+        scenes = request.data_root / LANDSCAPE / "test"
+    if scenes is None:
         raise UsageError(f"{option} needs --scenes: a folder of photographs without objects")
-    return scenes or Path(data_root or ".") / LANDSCAPE / "test"
+    return Scenes.in_folder(scenes)
 
 
 def _place(
-    localizers: Sequence[Localizer], placed: str, scenes: Path, request: Request, progress: Progress
+    localizers: Sequence[Localizer], placed: str, scenes: Scenes, request: Request, progress: Progress
 ) -> Trial:
     card = localizers[0].card
-    test = placed_set(
-        placed, scenes, card, progress, data_root=request.data_root, limit=request.limit, seed=request.seed
-    )
+    test = placed_set(placed, scenes, card, request, progress)
     return hold_trial(localizers, test, known_boxes(request, card), request, progress)
 
 
 def _compose(
-    localizers: Sequence[Localizer], composed: str, scenes: Path, request: Request, progress: Progress
+    localizers: Sequence[Localizer], composed: str, scenes: Scenes, request: Request, progress: Progress
 ) -> DetectionTrial:
-    test = composed_set(
-        composed,
-        scenes,
-        localizers[0].card,
-        progress,
-        data_root=request.data_root,
-        limit=request.limit,
-        seed=request.seed,
-    )
+    test = composed_set(composed, scenes, localizers[0].card, request, progress)
     return hold_detection_trial(model_names(localizers), localizers, test, request.seed, progress)
 
 
