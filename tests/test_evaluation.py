@@ -407,7 +407,7 @@ def test_held_out_objects_are_placed_on_held_out_scenes(model: Path, photographs
         )
     )
 
-    placed, where = said["placed"]["photographs"], "on background of held-out training photographs"
+    placed, where = said["placed"]["photographs"], f"on held-out background of {photographs.name}"
     assert "4 placements of 4 cut-outs" in placed["name"]
     assert where in placed["name"]
     assert placed["images"]["background"] == 3

@@ -130,7 +130,7 @@ def _scenes(option: str, scenes: Path | None, request: Request) -> Scenes:
     if scenes is None and request.split == "held-out":
         dataset = request.load()
         empty = (one.path for one in dataset.examples if one.label == dataset.background and not one.member)
-        found = Scenes(f"{dataset.background} of {request.name(dataset)}", tuple(empty))
+        found = Scenes(f"held-out {dataset.background} of {dataset.name}", tuple(empty))
         if found.files:
             return found
     elif scenes is None and request.data_root:
