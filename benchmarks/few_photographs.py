@@ -21,17 +21,18 @@ SOURCES = {
     "dog": "dogs_vs_cats/train/dog.*.jpg",
     "background": "landscape/train/*.jpg",
 }
-TRAININGS = {"plain": ("--recipe", "plain"), "masks": (), "unsorted": ("--unlabelled", "unsorted")}
+OTHERS = "others"
+TRAININGS = {"plain": ("--recipe", "plain"), "masks": (), "unsorted": ("--unlabelled", OTHERS)}
 
 
 def draw(data_root: Path, folder: Path, count: int, others: int, seed: int) -> None:
-    """Link `count` photographs of each class into train/ and `others` into test/ and unsorted/."""
+    """Link `count` photographs of each class into train/ and `others` into test/ and others/."""
     rng = np.random.default_rng(seed)
     for name, pattern in SOURCES.items():
         files = rng.permutation(np.array(sorted(data_root.resolve().glob(pattern)), dtype=object))
         for i, file in enumerate(files[: count + others]):
             sorted_out = folder / "photos" / ("train" if i < count else "test") / name
-            for parent in (sorted_out, folder / "unsorted")[: 1 if i < count else 2]:
+            for parent in (sorted_out, folder / OTHERS)[: 1 if i < count else 2]:
                 parent.mkdir(parents=True, exist_ok=True)
                 (parent / file.name).unlink(missing_ok=True)
                 (parent / file.name).symlink_to(file)
@@ -63,7 +64,7 @@ def main(data_root: Path, work: Path, count: int, others: int, seed: int) -> Non
     for name, options in TRAININGS.items():
         out, file = work / name, work / f"{name}.tflite"
         if not file.exists():
-            words = [work / word if word == "unsorted" else word for word in options]
+            words = [work / word if word == OTHERS else word for word in options]
             words += ["--resume"] if (out / "state").exists() else []
             call("train", work / "photos", "--background", "background", "--out", out, "--seed", seed, *words)
             calibration = ("--quantize", "int8", "--calibration", out / "images.txt")

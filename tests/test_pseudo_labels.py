@@ -49,6 +49,24 @@ def test_photographs_get_the_class_they_show(labelled: Dataset, unlabelled: Path
     assert all(example.path.is_relative_to(joined.root) for example in joined.examples)
 
 
+def test_photographs_may_be_links_to_elsewhere(labelled: Dataset, unlabelled: Path, tmp_path: Path) -> None:
+    sorted_links, other_links = tmp_path / "links" / "train", tmp_path / "other links"
+    for example in labelled.examples:
+        (sorted_links / example.label).mkdir(parents=True, exist_ok=True)
+        (sorted_links / example.label / example.path.name).symlink_to(example.path)
+    other_links.mkdir()
+    for path in [*unlabelled.glob("below/*.png"), *labelled.root.glob("train/red/*.png")]:
+        (other_links / f"{path.parent.name}-{path.name}").symlink_to(path)
+    links = load_dataset(sorted_links.parent, "train", background="background").absolute()
+
+    joined = add_pseudo_labels(links, NOTHING, other_links, tmp_path / "out", QUIET)
+
+    added = joined.examples[len(links.examples) :]
+    assert added
+    assert all(example.path.name.startswith("below-") for example in added)
+    assert joined.digest
+
+
 def test_what_was_said_of_each_is_kept_and_the_unsure_left_out(
     labelled: Dataset, unlabelled: Path, tmp_path: Path
 ) -> None:

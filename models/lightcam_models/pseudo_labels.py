@@ -45,8 +45,9 @@ def add_pseudo_labels(
     """
     table = out / "pseudo-labels.csv"
     if not table.exists():
-        known = {example.path for example in labelled.examples + held_out.examples}
-        files = [path for path in map(Path.resolve, image_files(folder, nested=True)) if path not in known]
+        known = {example.path.resolve() for example in labelled.examples + held_out.examples}
+        found = map(Path.absolute, image_files(folder, nested=True))
+        files = [path for path in found if path.resolve() not in known]
         if not files:
             raise UsageError(f"--unlabelled {folder} holds no image that is not labelled already")
         write_atomically(table, _name(labelled, files, folder, out / "state", progress).encode())
@@ -58,7 +59,7 @@ def add_pseudo_labels(
         raise InputError(f"cannot read {table} ({error}): remove it to have it made again") from error
     counts = ", ".join(f"{sum(one.label == label for one in sure)} {label}" for label in labelled.labels)
     progress.line(f"unlabelled: {len(sure)} of {len(rows)} named: {counts}; see {table}")
-    root = Path(os.path.commonpath([labelled.root, folder.resolve()]))
+    root = Path(os.path.commonpath([labelled.root, folder.absolute()]))
     return replace(labelled, examples=labelled.examples + tuple(sure), root=root)
 
 
@@ -73,7 +74,7 @@ def _example(row: dict[str, str], labelled: Dataset) -> Example:
 def _name(labelled: Dataset, files: Sequence[Path], folder: Path, state: Path, progress: Progress) -> str:
     """The table: path, class and its probability of photographs below a folder."""
     others = replace(
-        labelled, examples=tuple(Example(path, labelled.labels[0]) for path in files), root=folder.resolve()
+        labelled, examples=tuple(Example(path, labelled.labels[0]) for path in files), root=folder.absolute()
     )
     known_pixels, labelled = decode_photographs(labelled, state / "labelled", progress)
     other_pixels, others = decode_photographs(others, state / "unlabelled", progress)

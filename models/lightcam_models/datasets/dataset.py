@@ -71,9 +71,9 @@ class Dataset:
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def absolute(self) -> "Dataset":
-        """The same with absolute paths, so that photographs from elsewhere can join."""
-        examples = tuple(replace(example, path=example.path.resolve()) for example in self.examples)
-        return replace(self, examples=examples, root=self.root.resolve())
+        """The same with absolute paths, so that photographs from elsewhere can join; links stay links."""
+        examples = tuple(replace(example, path=example.path.absolute()) for example in self.examples)
+        return replace(self, examples=examples, root=self.root.absolute())
 
     def _line(self, example: Example) -> str:
         offset, size = example.member or (0, example.path.stat().st_size)
