@@ -2,9 +2,9 @@
 
     python benchmarks/few_photographs.py --data-root ../shared/datasets
 
-Draws them and 180 others of each from the same sources, which stand in for what
-nobody has sorted and are then named; boxes are measured on Oxford-IIIT Pet,
-which was not learnt from. What is there already in --work is not made again,
+Draws them, 180 others of each from the same sources that no training sees, to be
+named, and 180 more that stand in for what nobody has sorted. Boxes are measured
+on Oxford-IIIT Pet. What is there already in --work is not made again,
 and a training that was cut off goes on.
 """
 
@@ -21,21 +21,24 @@ SOURCES = {
     "dog": "dogs_vs_cats/train/dog.*.jpg",
     "background": "landscape/train/*.jpg",
 }
-OTHERS = "others"
-TRAININGS = {"plain": ("--recipe", "plain"), "masks": (), "unsorted": ("--unlabelled", OTHERS)}
+UNSORTED = "unsorted"
+TRAININGS = {"plain": ("--recipe", "plain"), "masks": (), "all": ("--unlabelled", UNSORTED)}
 
 
 def draw(data_root: Path, folder: Path, count: int, others: int, seed: int) -> None:
-    """Link `count` photographs of each class into train/ and `others` into test/ and others/."""
+    """Link `count` photographs of each class into train/, `others` into test/ and as many into unsorted/."""
+    parts = (("photos/train", count), ("photos/test", others), (UNSORTED, others))
     rng = np.random.default_rng(seed)
     for name, pattern in SOURCES.items():
         files = rng.permutation(np.array(sorted(data_root.resolve().glob(pattern)), dtype=object))
-        for i, file in enumerate(files[: count + others]):
-            sorted_out = folder / "photos" / ("train" if i < count else "test") / name
-            for parent in (sorted_out, folder / OTHERS)[: 1 if i < count else 2]:
-                parent.mkdir(parents=True, exist_ok=True)
+        first = 0
+        for part, number in parts:
+            parent = folder / part / name
+            parent.mkdir(parents=True, exist_ok=True)
+            for file in files[first : first + number]:
                 (parent / file.name).unlink(missing_ok=True)
                 (parent / file.name).symlink_to(file)
+            first += number
 
 
 def evaluate(file: Path, *data: object) -> dict:
@@ -64,7 +67,7 @@ def main(data_root: Path, work: Path, count: int, others: int, seed: int) -> Non
     for name, options in TRAININGS.items():
         out, file = work / name, work / f"{name}.tflite"
         if not file.exists():
-            words = [work / word if word == OTHERS else word for word in options]
+            words = [work / word if word == UNSORTED else word for word in options]
             words += ["--resume"] if (out / "state").exists() else []
             call("train", work / "photos", "--background", "background", "--out", out, "--seed", seed, *words)
             calibration = ("--quantize", "int8", "--calibration", out / "images.txt")
