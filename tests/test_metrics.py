@@ -14,6 +14,7 @@ from lightcam_models.evaluation.metrics import (
     max_box_acc,
     max_box_acc_v2,
     presence_level,
+    presence_source,
     score,
 )
 
@@ -150,7 +151,15 @@ def test_presence_is_what_nearly_all_scenes_stay_below() -> None:
     objects = np.full((3, 2, 2), 30, np.float32)
     assert presence_level(cams, objects) == pytest.approx(9.801)
     assert presence_level(cams, objects, 0.5) == pytest.approx(4.95)
-    assert presence_level(-np.ones((3, 2, 2), np.float32), objects) == 0
+    assert presence_level(-np.ones((100, 2, 2), np.float32), objects) == 0
+
+
+@pytest.mark.parametrize(("scenes", "level"), [(4, 7.5), (99, 7.5), (100, 0.0)])
+def test_few_scenes_do_not_settle_it_alone(scenes: int, level: float) -> None:
+    objects = np.full((3, 2, 2), 30, np.float32)
+    few = "quarter" in presence_source(scenes)
+    assert presence_level(-np.ones((scenes, 2, 2), np.float32), objects) == level
+    assert few == (level > 0)
 
 
 def test_an_odd_scene_does_not_hide_every_object() -> None:

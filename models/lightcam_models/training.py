@@ -22,7 +22,7 @@ from lightcam_models.architectures import build_model, load_backbone, localizati
 from lightcam_models.batch_norm import recompute_batch_norm
 from lightcam_models.batches import Batches, decode_photographs
 from lightcam_models.datasets import Dataset, split_validation
-from lightcam_models.evaluation.metrics import EMPTY_SHARE, presence_level
+from lightcam_models.evaluation.metrics import EMPTY_SHARE, presence_level, presence_source
 from lightcam_models.objective import Localizing
 from lightcam_models.pictures import contact_sheet, training_curves
 from lightcam_models.precision import choose_policy, cpu_description
@@ -355,7 +355,7 @@ def _assess(order: Order, final: keras.Model, validation: Photographs, progress:
         if scenes := int((validation.targets == background).sum()):
             is_scene = validation.targets == background
             cam["presence"] = presence_level(cams[is_scene], cams[~is_scene], order.empty_share)
-            cam["presence_source"] = f"above the maps of {order.empty_share:.0%} of {scenes} held-out scenes"
+            cam["presence_source"] = presence_source(scenes, order.empty_share)
     progress.line(f"validation: accuracy {accuracy:.1%} of {len(scores)} photographs; {cam}")
     return {"cam": cam, "results": results}
 

@@ -26,7 +26,7 @@ from lightcam_edge.geometry import Fit
 from lightcam_edge.images import Photo, photo_from_array
 from lightcam_edge.localizer import Localizer, Options
 from lightcam_models.evaluation.evaluating import Request, test_set
-from lightcam_models.evaluation.metrics import EMPTY_SHARE, RIGHT_IOU, presence_level
+from lightcam_models.evaluation.metrics import RIGHT_IOU, presence_level, presence_source
 from lightcam_models.evaluation.observing import Observation, Shot, methods_of, observe
 from lightcam_models.progress import Progress
 
@@ -99,7 +99,7 @@ class Calibration:
         how = "most boxes right" if self.with_boxes else "boxes that move with the photograph, no box used"
         source = f"{how}: {self.images} {self.data}"
         if self.presence is not None:
-            empty = f"above the maps of {EMPTY_SHARE:.0%} of {self.scenes} scenes: {self.data}"
+            empty = f"{presence_source(self.scenes)}: {self.data}"
             former = replace(former, presence=self.presence, presence_source=empty)
         return replace(
             former,

@@ -146,7 +146,9 @@ def presence_level(
     """The value that the maps of most photographs without objects stay below.
 
     It is at most half of what the maps of objects reach, by their median: one
-    odd scene among a few must not hide every object.
+    odd scene among a few must not hide every object. Where the scenes are so
+    few that none of them may be above it, it is at least a quarter of that: the
+    next scenes will be odder than those few.
 
     Args:
         scene_cams: (h, w) maps of photographs without objects, at least one.
@@ -154,8 +156,19 @@ def presence_level(
         empty_share: how many of the photographs without objects, in [0, 1].
     """
     scenes, objects = ([float(cam.max()) for cam in cams] for cams in (scene_cams, object_cams))
-    level = min(float(np.quantile(scenes, empty_share)), float(np.median(objects)) / 2)
-    return round(max(0.0, level), 3)
+    level, reached = float(np.quantile(scenes, empty_share)), float(np.median(objects))
+    least = reached / 4 if _are_few(len(scenes), empty_share) else 0.0
+    return round(max(0.0, min(max(level, least), reached / 2)), 3)
+
+
+def presence_source(scenes: int, empty_share: float = EMPTY_SHARE) -> str:
+    """Where `presence_level` has its value from, in words."""
+    least = ", and a quarter of what objects reach" if _are_few(scenes, empty_share) else ""
+    return f"above the maps of {empty_share:.0%} of {scenes} held-out scenes{least}"
+
+
+def _are_few(scenes: int, empty_share: float) -> bool:
+    return round(scenes * (1 - empty_share), 6) < 1
 
 
 def max_box_acc(ious: Float64, least: float = RIGHT_IOU) -> float:
