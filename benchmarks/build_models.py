@@ -115,6 +115,17 @@ def train(training: Training, data_root: Path, work: Path) -> None:
     call("train", data, "--data-root", data_root, "--out", out, *words)
 
 
+def made(training: Training, data_root: Path, work: Path) -> Path:
+    """Train and convert what is not to be bundled, unless its file is there."""
+    file = work / f"{training.name}.tflite"
+    if not file.exists():
+        train(training, data_root, work)
+        trained = work / training.name
+        calibration = ("--quantize", "int8", "--calibration", trained / "images.txt")
+        call("convert", trained / "model.keras", *calibration, "--name", training.name, "--out", file)
+    return file
+
+
 def ship(name: str, data_root: Path, work: Path) -> None:
     file, trained = work / f"{name}.tflite", work / name
     data = (DATA_SET, "--data-root", data_root)

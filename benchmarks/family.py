@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from build_models import DATA_SET, LIGHT_CAM, Training, call, train
+from build_models import DATA_SET, LIGHT_CAM, Training, call, made
 
 from lightcam_edge.model_file import write_atomically
 
@@ -32,17 +32,6 @@ RELATIVES = (
 )
 HEAD = ("model", "parameters", "multiply-accumulates", "file", "1 thread", "class and box", "box", "density")
 UNITS = ("", "M", "M", "MB", "ms", "%", "%", "%/M")
-
-
-def relative(training: Training, data_root: Path, work: Path) -> Path:
-    """Train and convert one that is not bundled, unless it is there."""
-    file = work / f"{training.name}.tflite"
-    if not file.exists():
-        train(training, data_root, work)
-        trained = work / training.name
-        calibration = ("--quantize", "int8", "--calibration", trained / "images.txt")
-        call("convert", trained / "model.keras", *calibration, "--name", training.name, "--out", file)
-    return file
 
 
 def row(result: dict[str, Any]) -> tuple[float, tuple[str, ...]]:
@@ -73,7 +62,7 @@ def table(benchmark: dict[str, Any]) -> str:
 @click.option("--data-root", type=click.Path(path_type=Path, exists=True), required=True)
 @click.option("--work", type=click.Path(path_type=Path), default=Path("runs/bundled"), show_default=True)
 def main(data_root: Path, work: Path) -> None:
-    files = [*BUNDLED, *(relative(training, data_root, work) for training in RELATIVES)]
+    files = [*BUNDLED, *(made(training, data_root, work) for training in RELATIVES)]
     output, data = RESULTS / "family.json", ("--data", DATA_SET, "--data-root", data_root)
     shown = ("--json", output, "--plot", output.with_suffix(".png"))
     call("benchmark", *files, "--in-memory", "--threads", "1", *data, *shown)

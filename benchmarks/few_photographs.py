@@ -14,20 +14,19 @@ from pathlib import Path
 
 import click
 import numpy as np
-from build_models import COMMAND, call
+from build_models import COMMAND, Training, made
 
 SOURCES = {
     "cat": "dogs_vs_cats/train/cat.*.jpg",
     "dog": "dogs_vs_cats/train/dog.*.jpg",
     "background": "landscape/train/*.jpg",
 }
-UNSORTED = "unsorted"
-TRAININGS = {"plain": ("--recipe", "plain"), "masks": (), "all": ("--unlabelled", UNSORTED)}
+TRAININGS = {"plain": "--recipe plain", "masks": "", "all": "--unlabelled {unsorted}"}
 
 
 def draw(data_root: Path, folder: Path, count: int, others: int, seed: int) -> None:
     """Link `count` photographs of each class into train/, `others` into test/ and as many into unsorted/."""
-    parts = (("photos/train", count), ("photos/test", others), (UNSORTED, others))
+    parts = (("photos/train", count), ("photos/test", others), ("unsorted", others))
     rng = np.random.default_rng(seed)
     for name, pattern in SOURCES.items():
         files = rng.permutation(np.array(sorted(data_root.resolve().glob(pattern)), dtype=object))
@@ -58,21 +57,17 @@ def percent(share: dict) -> str:
 @click.option("--work", type=click.Path(path_type=Path), default=Path("runs/few"), show_default=True)
 @click.option("--count", default=40, show_default=True, help="Photographs of each class.")
 @click.option("--others", default=180, show_default=True, help="Of each class.")
-@click.option("--seed", default=0, show_default=True, help="Of the draw and of the trainings.")
+@click.option("--seed", default=0, show_default=True, help="Of the draw.")
 def main(data_root: Path, work: Path, count: int, others: int, seed: int) -> None:
     """Print a row for each training, in percent."""
-    work /= f"{count}-seed-{seed}"
+    work = work.resolve() / f"{count}-seed-{seed}"
+    photographs, unsorted = (work / part for part in ("photos", "unsorted"))
     draw(data_root, work, count, others, seed)
     print(f"{count} of each class, seed {seed}\ntraining  others: class  pets: class and box  box")
     for name, options in TRAININGS.items():
-        out, file = work / name, work / f"{name}.tflite"
-        if not file.exists():
-            words = [work / word if word == UNSORTED else word for word in options]
-            words += ["--resume"] if (out / "state").exists() else []
-            call("train", work / "photos", "--background", "background", "--out", out, "--seed", seed, *words)
-            calibration = ("--quantize", "int8", "--calibration", out / "images.txt")
-            call("convert", out / "model.keras", *calibration, "--out", file)
-        named = evaluate(file, work / "photos", "--background", "background")
+        options = f"--background background {options.format(unsorted=unsorted)}"
+        file = made(Training(name, options, data=str(photographs)), data_root, work)
+        named = evaluate(file, photographs, "--background", "background")
         pets = evaluate(file, "cat-dog", "--data-root", data_root)
         found, boxed = pets["top1_localization"], pets["gt_known"]["0.5"]
         print(f"{name:8} {percent(named['top1']):>14} {percent(found):>20} {percent(boxed):>12}", flush=True)
