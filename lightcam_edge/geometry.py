@@ -91,7 +91,7 @@ def fit_pixels(pixels: UInt8, fit: Fit) -> UInt8:
     height, width = fit.input_hw
     covered_hw = tuple(pitch * n for pitch, n in zip(pitch_yx, pixels.shape, strict=False))
     if fit.resize == "squash" and covered_hw == fit.image_hw:
-        return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR_EXACT), np.uint8)
+        return _resize_exactly(pixels, (height, width))
     (sx, sy), (ox, oy) = fit.scale_xy, fit.offset_xy
     fitted = cv2.warpAffine(
         pixels,
@@ -116,6 +116,13 @@ def _shrink(pixels: UInt8, fit: Fit) -> tuple[UInt8, list[float]]:
         pitch_yx = [pitch_yx[0] * pixels.shape[0] / height, pitch_yx[1] * pixels.shape[1] / width]
         pixels = _average(pixels, (height, width))
     return pixels, pitch_yx
+
+
+def _resize_exactly(pixels: UInt8, size_hw: tuple[int, int]) -> UInt8:
+    """Resample three channels as four, which OpenCV does faster, to the same values."""
+    four = cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA)
+    fitted = cv2.resize(four, size_hw[::-1], interpolation=cv2.INTER_LINEAR_EXACT)
+    return np.asarray(cv2.cvtColor(fitted, cv2.COLOR_RGBA2RGB), np.uint8)
 
 
 def _average(pixels: UInt8, size_hw: tuple[int, int]) -> UInt8:
