@@ -15,6 +15,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,45 +33,47 @@ class Training:
     Args:
         name: of its output folder.
         options: its options, in a line.
-        pupil_of: the training whose maps make the masks together with ImageNet's; those alone if empty.
+        teachers: what makes the masks together, in the work folder; ImageNet's networks if empty.
         backbone: the training it starts from, or the architecture's own start.
         data: name of its photographs' folder among the data sets, or of one of the paper's sets.
     """
 
     name: str
     options: str
-    pupil_of: str = ""
+    teachers: Sequence[str | Path] = ()
     backbone: str = ""
     data: str = DATA_SET
 
 
 # One split for all, so that no round has learnt the photographs that the next one is calibrated on.
 COMMON = ("--seed", "0")
+IMAGENET_LESSON = "lite-first-round/lesson.npz"
+FIRST_ROUND, SECOND_ROUND, THIRD_ROUND = (
+    (IMAGENET_LESSON, f"lite-{which}-round/model.keras") for which in ("first", "second", "third")
+)
 TINY, NANO = (f"--architecture {name} --training-size 160" for name in ("tiny", "nano"))
 LIGHT_CAM = "--architecture light-cam --option last_pooling=false"
 TRAININGS = (
     Training("lite-first-round", "--epochs 7 --training-size 192"),
-    Training("lite-second-round", "--epochs 7 --training-size 192", "lite-first-round"),
+    Training("lite-second-round", "--epochs 7 --training-size 192", FIRST_ROUND),
     Training(
         "lite-third-round",
         "--epochs 6 --training-size 192 --learning-rate 7e-4",
-        "lite-second-round",
+        SECOND_ROUND,
         "lite-second-round",
     ),
-    Training(
-        "lite", "--frozen-blocks 0 --epochs 30 --training-size 192 --averaging 0.26", "lite-third-round"
-    ),
-    Training("tiny", f"{TINY} --frozen-blocks 0 --epochs 40 --averaging 0.2", "lite-third-round"),
+    Training("lite", "--frozen-blocks 0 --epochs 30 --training-size 192 --averaging 0.26", THIRD_ROUND),
+    Training("tiny", f"{TINY} --frozen-blocks 0 --epochs 40 --averaging 0.2", THIRD_ROUND),
     Training(
         "nano-first-round",
         f"{NANO} --frozen-blocks 2 --epochs 11",
-        "lite-third-round",
+        THIRD_ROUND,
         "lite-third-round",
     ),
     Training(
         "nano",
         f"{NANO} --frozen-blocks 0 --epochs 16 --learning-rate 8e-4 --empty-share 0.98",
-        "lite-third-round",
+        THIRD_ROUND,
         "nano-first-round",
     ),
     Training(
@@ -81,11 +84,10 @@ TRAININGS = (
     Training(
         "light-cam",
         f"{LIGHT_CAM} --epochs 30 --training-size 128 --learning-rate 2e-3 --empty-share 0.98",
-        "lite-third-round",
+        THIRD_ROUND,
         "light-cam-pretraining",
     ),
 )
-IMAGENET_LESSON = "lite-first-round/lesson.npz"
 SOURCES = "each class came from one source of photographs, landscapes from another than animals"
 SEEN = "its backbone learnt ImageNet, so it has seen Stanford Dogs' test photographs with their breeds"
 PRE_TRAINED = (
@@ -104,9 +106,8 @@ def train(training: Training, data_root: Path, work: Path) -> None:
     if (out / "model.keras").exists():
         return
     words = [*training.options.split(), *COMMON]
-    if training.pupil_of:
-        teacher = work / training.pupil_of
-        words += ["--teacher", work / IMAGENET_LESSON, "--teacher", teacher / "model.keras"]
+    for teacher in training.teachers:
+        words += ["--teacher", work / teacher]
     if training.backbone:
         words += ["--backbone", work / training.backbone / "model.keras"]
     words += ["--resume"] if (out / "state").exists() else []

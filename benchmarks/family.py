@@ -2,10 +2,10 @@
 
     python benchmarks/family.py --data-root ../shared/datasets
 
-Trains what is not bundled on top of what build_models.py leaves in --work:
-`lite` at 320 px, the whole Lite0, `light-cam` at half its width. What is there
-already is not made again. Then `lightcam-edge benchmark` measures all of them,
-and results/family.json, family.md and family.png are written.
+Trains what is not bundled, under the masks of the bundled `lite`: `lite` at
+320 px, the whole Lite0, `light-cam` at half its width. What is there already is
+not made again. Then `lightcam-edge benchmark` measures all of them, and
+results/family.json, family.md and family.png are written.
 """
 
 import json
@@ -13,21 +13,21 @@ from pathlib import Path
 from typing import Any
 
 import click
-from build_models import DATA_SET, LIGHT_CAM, Training, call, made
+from build_models import BUNDLED, DATA_SET, LIGHT_CAM, Training, call, made
 
 from lightcam_edge.model_file import write_atomically
 
 RESULTS = Path(__file__).parent / "results"
-BUNDLED = ("nano", "tiny", "lite", "light-cam")
+NAMES = ("nano", "tiny", "lite", "light-cam")
+TEACHER = (BUNDLED / "lite.tflite",)
+LESSON = ("lite-320/lesson.npz",)  # the same masks, made once
 RELATIVES = (
-    Training(
-        "lite-320", "--input-size 320 --training-size 256 --epochs 3 --learning-rate 5e-4", "lite", "lite"
-    ),
-    Training("lite0", "--option blocks=16 --frozen-blocks 16 --epochs 2 --training-size 160", "lite"),
+    Training("lite-320", "--input-size 320 --training-size 224 --epochs 4", TEACHER),
+    Training("lite0", "--option blocks=16 --frozen-blocks 16 --epochs 2 --training-size 160", LESSON),
     Training(
         "light-cam-half",
         f"{LIGHT_CAM} --option width=0.5 --epochs 8 --training-size 128 --learning-rate 2e-3",
-        "lite",
+        LESSON,
     ),
 )
 HEAD = ("model", "parameters", "multiply-accumulates", "file", "1 thread", "class and box", "box", "density")
@@ -60,9 +60,9 @@ def table(benchmark: dict[str, Any]) -> str:
 
 @click.command()
 @click.option("--data-root", type=click.Path(path_type=Path, exists=True), required=True)
-@click.option("--work", type=click.Path(path_type=Path), default=Path("runs/bundled"), show_default=True)
+@click.option("--work", type=click.Path(path_type=Path), default=Path("runs/family"), show_default=True)
 def main(data_root: Path, work: Path) -> None:
-    files = [*BUNDLED, *(made(training, data_root, work) for training in RELATIVES)]
+    files = [*NAMES, *(made(training, data_root, work) for training in RELATIVES)]
     output, data = RESULTS / "family.json", ("--data", DATA_SET, "--data-root", data_root)
     shown = ("--json", output, "--plot", output.with_suffix(".png"))
     call("benchmark", *files, "--in-memory", "--threads", "1", *data, *shown)
