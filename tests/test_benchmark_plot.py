@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,21 @@ def test_dots_stand_by_work_where_machines_differ_in_speed(benchmark: dict[str, 
 
 def test_the_front_leaves_out_what_another_beats_in_both() -> None:
     assert pareto_front([(3, 5), (1, 9), (2, 9), (4, 1), (5, 2)]) == [(1, 9), (3, 5), (4, 1)]
+
+
+def test_names_lie_neither_on_one_another_nor_far_from_their_dots(benchmark: dict[str, Any]) -> None:
+    result = benchmark["results"][0]
+    names = [f"{letter}-model" for letter in "abcd"]
+    alike = [result | {"model": result["model"] | {"name": name}} for name in names]
+
+    drawing = accuracy_dots(benchmark | {"results": alike}, WORK)
+
+    assert drawing is not None
+    dot = next(shape for shape in drawing.shapes if isinstance(shape, Dot))
+    heights = sorted(shape.y for shape in drawing.shapes if isinstance(shape, Text) and shape.text in names)
+    assert len(heights) == 4
+    assert all(lower - upper >= 16 for upper, lower in pairwise(heights))
+    assert max(abs(height - dot.y) for height in heights) < 40
 
 
 def test_what_was_measured_goes_before_what_a_card_states() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
-from itertools import pairwise
+from itertools import count, pairwise
 from math import ceil, floor, log10
 from pathlib import Path
 from typing import Any
@@ -157,7 +157,7 @@ def accuracy_dots(benchmark: Values, effort: Effort) -> Drawing | None:
     }
     shapes += [Line(*a, *b, FRONT_COLOUR) for a, b in pairwise(pareto_front(dots.values()))]
     shapes += [Dot(x, y, 5, DOT_COLOUR) for x, y in dots.values()]
-    shapes += _labels([(x, y, name) for name, (x, y) in dots.items()])
+    shapes += _labels([(x, y, name) for name, (x, y) in dots.items()], top)
     return Drawing(effort.title, WIDTH, bottom + 60, shapes)
 
 
@@ -188,16 +188,17 @@ def _accuracy_title(known: Sequence[tuple[Values, float]]) -> str:
     return f"Class and box right, % ({source})"
 
 
-def _labels(places: Sequence[tuple[float, float, str]]) -> list[Shape]:
-    """Names below the line that goes up from a dot, and lower where they would lie on one another."""
+def _labels(places: Sequence[tuple[float, float, str]], top: float) -> list[Shape]:
+    """Names below the line that goes up from a dot, or as near to it as there is room below the top."""
     shapes: list[Shape] = []
     taken = [(x - 6, x + 6, y) for x, y, _ in places]
     for x, y, name in sorted(places, reverse=True):
-        start, end, y = x + 10, x + 10 + canvas.text_width(name), y + 12
-        while any(abs(y - other) < 16 and start < stop and begin < end for begin, stop, other in taken):
-            y += 2
-        taken.append((start, end, y))
-        shapes.append(Text(start, y, name))
+        start, end = x + 10, x + 10 + canvas.text_width(name)
+        beside = [other for begin, stop, other in taken if start < stop and begin < end]
+        heights = (y + way * distance for distance in count(12, 2) for way in (1, -1))
+        free = next(at for at in heights if at >= top and all(abs(at - other) >= 16 for other in beside))
+        taken.append((start, end, free))
+        shapes.append(Text(start, free, name))
     return shapes
 
 
