@@ -13,16 +13,25 @@ from pathlib import Path
 from typing import Any
 
 import click
-from build_models import BUNDLED, DATA_SET, LIGHT_CAM, Training, call, made
+from build_models import BUNDLED, DATA_SET, LIGHT_CAM, Training, call, made, train
 
 from lightcam_edge.model_file import write_atomically
 
 RESULTS = Path(__file__).parent / "results"
 NAMES = ("nano", "tiny", "lite", "light-cam")
-TEACHER = (BUNDLED / "lite.tflite",)
-LESSON = ("lite-320/lesson.npz",)  # the same masks, made once
+FIRST_ROUND = Training(
+    "lite-320-first-round",
+    "--input-size 320 --training-size 224 --epochs 4",
+    (BUNDLED / "lite.tflite",),
+)
+LESSON = (f"{FIRST_ROUND.name}/lesson.npz",)  # the same masks, made once
 RELATIVES = (
-    Training("lite-320", "--input-size 320 --training-size 224 --epochs 4", TEACHER),
+    Training(
+        "lite-320",
+        "--input-size 320 --training-size 320 --epochs 2 --learning-rate 5e-4",
+        LESSON,
+        FIRST_ROUND.name,
+    ),
     Training("lite0", "--option blocks=16 --frozen-blocks 16 --epochs 2 --training-size 160", LESSON),
     Training(
         "light-cam-half",
@@ -62,6 +71,7 @@ def table(benchmark: dict[str, Any]) -> str:
 @click.option("--data-root", type=click.Path(path_type=Path, exists=True), required=True)
 @click.option("--work", type=click.Path(path_type=Path), default=Path("runs/family"), show_default=True)
 def main(data_root: Path, work: Path) -> None:
+    train(FIRST_ROUND, data_root, work)
     files = [*NAMES, *(made(training, data_root, work) for training in RELATIVES)]
     output, data = RESULTS / "family.json", ("--data", DATA_SET, "--data-root", data_root)
     shown = ("--json", output, "--plot", output.with_suffix(".png"))
