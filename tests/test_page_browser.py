@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 CHROMIUM = shutil.which("chromium")
 DESK, PHONE = {"width": 1280, "height": 800}, {"width": 360, "height": 740}
+T = TypeVar("T")
 TIMEOUT_MS = 30_000
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: apt install chromium")
@@ -86,11 +87,12 @@ class Visit:
         )
         self.page.wait_for_timeout(300)  # until what was under way is drawn
 
-    def until(self, true: Callable[[], Any]) -> None:
+    def until(self, true: Callable[[], T]) -> T:
         deadline = time.monotonic() + TIMEOUT_MS / 1000
-        while not true():
+        while not (answer := true()):
             assert time.monotonic() < deadline
             self.page.wait_for_timeout(50)
+        return answer
 
 
 Visiting = Callable[..., Visit]
@@ -179,8 +181,8 @@ def test_the_threshold_reaches_the_stream_and_changes_the_box(visiting: Visiting
         visit.until(lambda: live.pipeline.watched["door"].threshold == threshold)
         expect(page.locator("#threshold-value")).to_have_text(f"{100 * threshold:.0f}%")
         page.wait_for_timeout(700)  # until boxes made with the other threshold are averaged away
-        visit.until(visit.boxes)
-        return visit.boxes()[0][2] - visit.boxes()[0][0]
+        left, _, right, _ = visit.until(visit.boxes)[0]
+        return right - left
 
     assert width(0.1) > 1.3 * width(0.8)
     live.pipeline.watched["door"].adjust(0.2, None)
