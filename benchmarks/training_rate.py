@@ -8,6 +8,7 @@ Run it once a backend to choose between them on a machine.
 import os
 import time
 from collections.abc import Callable
+from resource import RUSAGE_SELF, getrusage
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -19,6 +20,7 @@ import numpy as np
 from lightcam_models.architectures import build_model
 from lightcam_models.augmentation import MASK_SIDE, SIDE
 from lightcam_models.batches import Batches
+from lightcam_models.heap import keep_freed_memory
 from lightcam_models.objective import Localizing
 from lightcam_models.precision import choose_policy, cpu_description
 from lightcam_models.recipes import RECIPES
@@ -35,7 +37,10 @@ def rate(images: int, work: Callable[[], object]) -> float:
 @click.argument("size", default=160)
 @click.option("--steps", default=16)
 @click.option("--precision", default="auto")
-def main(architecture: str, size: int, steps: int, precision: str) -> None:
+@click.option("--give-back", is_flag=True, help="Leave the C library's memory as it is; `train` does not.")
+def main(architecture: str, size: int, steps: int, precision: str, give_back: bool) -> None:
+    if not give_back:
+        keep_freed_memory()
     recipe = RECIPES["masks"]
     policy = choose_policy(precision, build_model(architecture, 3, weights=None))
     keras.config.set_dtype_policy(policy)
@@ -62,12 +67,16 @@ def main(architecture: str, size: int, steps: int, precision: str) -> None:
     step = rate(images, lambda: [model.train_on_batch(*batch) for _ in range(steps)])
     pipeline = rate(images, lambda: [batches[index] for index in range(steps)])
     model.fit(batches, epochs=1, verbose=0)
+    before = getrusage(RUSAGE_SELF).ru_minflt
     together = rate(images, lambda: model.fit(batches, epochs=1, verbose=0))
     print(f"{architecture} at {size} px, batch {recipe.batch_size}, {keras.backend.backend()}, {policy}")
     print(f"{cpu_description()}")
     print(f"step alone            {step:7.1f} images/s")
     print(f"input pipeline alone  {pipeline:7.1f} images/s, one thread")
     print(f"training              {together:7.1f} images/s, {together / step:.2f} of the step alone")
+    used = getrusage(RUSAGE_SELF)
+    print(f"page faults           {(used.ru_minflt - before) / images:7.0f} an image")
+    print(f"peak memory           {used.ru_maxrss / 1e3:7.0f} MB")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from lightcam_models.batch_norm import recompute_batch_norm
 from lightcam_models.batches import Batches, decode_photographs
 from lightcam_models.datasets import Dataset, split_validation
 from lightcam_models.evaluation.metrics import EMPTY_SHARE, presence_level, presence_source
+from lightcam_models.heap import keep_freed_memory
 from lightcam_models.objective import Localizing
 from lightcam_models.pictures import contact_sheet, training_curves
 from lightcam_models.precision import choose_policy, cpu_description
@@ -126,6 +127,7 @@ def train(order: Order, resume: bool = False, progress: Progress | None = None) 
     progress = progress or Progress()
     state = order.out / "state"
     _claim(order, state, resume)
+    keep_freed_memory()
     keras.utils.set_random_seed(order.seed)
     started = time.time()
     training, validation = _prepare(order, state, progress)
