@@ -132,7 +132,8 @@ def ship(name: str, data_root: Path, work: Path) -> None:
     data = (DATA_SET, "--data-root", data_root)
     calibration = ("--quantize", "int8", "--calibration", trained / "images.txt", "--min-agreement", "0.98")
     call("convert", trained / "model.keras", *calibration, "--name", name, "--out", file)
-    call("evaluate", file, *data, "--placed", DATA_SET, "--composed", DATA_SET, "--write-card")
+    both = (trained / "model.keras", file)  # the card keeps what int8 costs
+    call("evaluate", *both, *data, "--placed", DATA_SET, "--composed", DATA_SET, "--write-card")
     call("card", file, "--set", f"training_data.known_weaknesses={json.dumps(SHIPPED[name])}")
     shutil.copyfile(file, BUNDLED / file.name)
 

@@ -65,7 +65,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--threads", type=click.IntRange(1), help="Default: physical cores.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything that was measured as JSON.")
 @click.option("--report", type=FILE, help="Write an HTML page with curves and photographs.")
-@click.option("--write-card", is_flag=True, help="Store the results in each model's card.")
+@click.option("--write-card", is_flag=True, help="Store the results in each model file's card.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 def command(models: tuple[str, ...], data: str, **settings: Any) -> None:
     """Measure each MODEL on DATA: how often class and box are right, and what a box that never looks scores.

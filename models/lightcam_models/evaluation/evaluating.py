@@ -15,6 +15,7 @@ from lightcam_edge.errors import RuntimeMissingError, UsageError
 from lightcam_edge.localizer import Localizer, Options
 from lightcam_models.datasets import Dataset, PetBoxes, Split, load_dataset, split_validation
 from lightcam_models.datasets.photographs import upright_hw
+from lightcam_models.evaluation.comparing import Comparison, difference, rights
 from lightcam_models.evaluation.judging import Baseline, KnownBox, Verdict, baselines, judge
 from lightcam_models.evaluation.metrics import information_density
 from lightcam_models.evaluation.observing import (
@@ -108,12 +109,14 @@ class Trial:
         photographs: what was tested on.
         baselines: boxes that never look.
         models: by model.
+        comparisons: of each further model with the first.
         seen: by model, what it made of each photograph; for pictures.
     """
 
     photographs: Photographs
     baselines: tuple[Baseline, ...]
     models: tuple[ModelResult, ...]
+    comparisons: tuple[Comparison, ...]
     seen: tuple[tuple[Observation, ...], ...] = field(repr=False)
 
 
@@ -232,7 +235,33 @@ def hold_trial(
         test.terms,
     )
     never_look = baselines(first, boxes, request.several, request.seed)
-    return Trial(photographs, never_look, results, tuple(one.seen for one in observed))
+    seen = tuple(one.seen for one in observed)
+    return Trial(photographs, never_look, results, _compare(names, models, seen, request), seen)
+
+
+def _compare(
+    names: Sequence[str],
+    models: Sequence[Localizer],
+    seen: Sequence[Sequence[Observation]],
+    request: Request,
+) -> tuple[Comparison, ...]:
+    """How each further model differs from the first, if both were shown the same photographs."""
+    shown = [tuple(observation.shot.name for observation in one) for one in seen]
+    first, *others = (
+        rights(one, model.method, model.card, request.several)
+        for one, model in zip(seen, models, strict=True)
+    )
+    return tuple(
+        Comparison(
+            name,
+            names[0],
+            difference(other.top1, first.top1, request.seed),
+            difference(other.top1_localization, first.top1_localization, request.seed),
+            difference(other.gt_known, first.gt_known, request.seed),
+        )
+        for name, other, photographs in zip(names[1:], others, shown[1:], strict=True)
+        if photographs == shown[0]
+    )
 
 
 def _refuse_other_classes(models: Sequence[Localizer]) -> None:

@@ -199,8 +199,8 @@ def gather(
         np.array([o.shot.label == card.labels[index] for o, index in zip(seen, found, strict=True)], bool),
         found == background,
         located,
-        _ious([sight.box for sight in sights], seen, located),
-        _ious([sight.told_box for sight in sights], seen, located),
+        found_ious([sight.box for sight in sights], seen, located),
+        found_ious([sight.told_box for sight in sights], seen, located),
         curve_ious,
         level_ious,
     )
@@ -226,7 +226,8 @@ def ious_by_rule(large: Float32, fit: Fit, truths: Sequence[Box]) -> Float64:
     return np.array([[iou(rule) for rule in row] for row in rules], np.float64)
 
 
-def _ious(boxes: Sequence[Box | None], seen: Sequence[Observation], located: Bool) -> Float64:
+def found_ious(boxes: Sequence[Box | None], seen: Sequence[Observation], located: Bool) -> Float64:
+    """IoU (N,) of each photograph's box with the truth; 0 where that is not to be counted."""
     return np.array(
         [
             best_iou(box, observation.shot.truths) if counts else 0.0

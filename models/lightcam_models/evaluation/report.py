@@ -19,7 +19,14 @@ from lightcam_models.evaluation.judging import is_located
 from lightcam_models.evaluation.markup import figure, folded, gallery, picture, rect, shrunk, table
 from lightcam_models.evaluation.metrics import best_iou
 from lightcam_models.evaluation.observing import Observation, methods_of
-from lightcam_models.evaluation.tables import curve_rows, model_line, photographs_line, result_rows
+from lightcam_models.evaluation.tables import (
+    POINTS,
+    comparison_rows,
+    curve_rows,
+    model_line,
+    photographs_line,
+    result_rows,
+)
 
 TITLES = {"photographs": "Photographs", "placed": "Objects placed on scenes"}
 
@@ -61,6 +68,11 @@ def _section(title: str, trial: Trial, localizers: Sequence[Localizer]) -> str:
     parts = [f"<h2>{title}</h2><p>{escape(photographs_line(trial))}</p>"]
     parts += [f"<p>{escape(model_line(model))}</p>" for model in trial.models]
     parts.append(table(result_rows(trial)))
+    if compared := comparison_rows(trial):
+        parts += [
+            f"<h3>Against {escape(trial.models[0].name)}</h3><p>{POINTS.capitalize()}.</p>",
+            table(compared),
+        ]
     if any(model.verdicts[model.shipped].ious for model in trial.models):
         parts += [
             "<h3>Boxes by threshold</h3>",

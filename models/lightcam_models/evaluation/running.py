@@ -72,8 +72,10 @@ def run(
     localizers = [load_model(name, options, threads) for name in models]
     if report:
         _report_module()
-    if write_card or calibrate:
+    if calibrate:
         _refuse_cardless(localizers)
+    elif write_card:
+        _refuse_cardless([one for one in localizers if one.model.flatbuffer] or localizers)
     if calibrate and split == "test":
         raise UsageError("--calibrate never sees the test part: it takes held-out training photographs")
     part: Part = "held-out" if calibrate else split or "test"
@@ -174,6 +176,8 @@ def _write_cards(
     localizers: Sequence[Localizer], trials: Mapping[str, Trial], composed: DetectionTrial | None
 ) -> None:
     for number, localizer in enumerate(localizers):
+        if not localizer.model.flatbuffer:  # a Keras model that the files are compared with
+            continue
         metrics = {**localizer.card.metrics, **evaluation_summary(trials, number)}
         metrics |= {"composed": detection_summary(composed, number)} if composed else {}
         rewrite_card(localizer.model.path, replace(localizer.card, metrics=metrics))

@@ -8,6 +8,7 @@ from typing import Any
 from lightcam_edge.box import COMPONENTS
 from lightcam_edge.choices import Scoring
 from lightcam_models.evaluation.calibrating import Calibration, Choice
+from lightcam_models.evaluation.comparing import Comparison, Difference
 from lightcam_models.evaluation.evaluating import ModelResult, Trial
 from lightcam_models.evaluation.judging import THRESHOLDS, Baseline, Measures
 from lightcam_models.evaluation.metrics import IOU_LEVELS, RIGHT_IOU, Score
@@ -24,6 +25,7 @@ HEAD = (
     "density",
 )
 RIGHT = str(RIGHT_IOU)
+POINTS = "in points, with the 95% interval over the same photographs, and how many it gained and lost"
 MOST_SKIPPED = 3
 MOST_CLASSES = 12  # a model card has room for
 Row = tuple[str, ...]
@@ -35,9 +37,14 @@ def trial_table(trial: Trial) -> str:
     Shares in percent, with half the width of their 95% intervals.
     """
     lines = [photographs_line(trial), *(model_line(model) for model in trial.models), ""]
-    curves = curve_rows(trial)
-    notes = ["", "box right when told the class (GT-known, IoU 0.5), by threshold:"] if curves else []
-    return "\n".join([*lines, *aligned(result_rows(trial)), *notes, *aligned(curves)])
+    parts = [
+        (f"against {trial.models[0].name}, {POINTS}:", comparison_rows(trial)),
+        ("box right when told the class (GT-known, IoU 0.5), by threshold:", curve_rows(trial)),
+    ]
+    lines += aligned(result_rows(trial))
+    for title, rows in parts:
+        lines += ["", title, *aligned(rows)] if rows else []
+    return "\n".join(lines)
 
 
 def result_rows(trial: Trial) -> list[Row]:
@@ -46,6 +53,22 @@ def result_rows(trial: Trial) -> list[Row]:
     for model in trial.models:
         rows += _model_rows(model)
     return rows + [row for baseline in trial.baselines for row in _baseline_rows(baseline)]
+
+
+def comparison_rows(trial: Trial) -> list[Row]:
+    """A heading, and how each further model differs from the first one; nothing where there is one model."""
+    rows = [
+        (one.name, *(_points(part) for part in (one.top1, one.top1_localization, one.gt_known)))
+        for one in trial.comparisons
+    ]
+    return [("", "top-1 class", "top-1 localized", f"GT-known {RIGHT}"), *rows] if rows else []
+
+
+def _points(one: Difference) -> str:
+    if not one.images:
+        return ""
+    interval = f"{one.low:+.1f} to {one.high:+.1f}"
+    return f"{one.points:+.1f} ({interval}; {one.gained} gained, {one.lost} lost)"
 
 
 def photographs_line(trial: Trial) -> str:
@@ -180,6 +203,7 @@ def trial_values(trial: Trial) -> dict[str, Any]:
         "thresholds": list(THRESHOLDS),
         "baselines": [asdict(baseline) for baseline in trial.baselines],
         "models": [asdict(model) for model in trial.models],
+        "comparisons": [asdict(comparison) for comparison in trial.comparisons],
     }
     measured: dict[str, Any] = plain(values)
     return measured
@@ -215,6 +239,7 @@ def _trial_summary(trial: Trial, number: int) -> dict[str, Any]:
     photographs, verdict = trial.photographs, model.verdicts[model.shipped]
     classes = {label: _measures_summary(one) for label, one in verdict.by_class.items()}
     groups = {name: _measures_summary(one) for name, one in verdict.by_group.items()}
+    against = [_comparison_summary(one) for one in trial.comparisons if one.name == model.name]
     return {
         "data": photographs.name,
         "digest": photographs.digest,
@@ -226,6 +251,7 @@ def _trial_summary(trial: Trial, number: int) -> dict[str, Any]:
         **_measures_summary(verdict.overall),
         **({"by_class": classes} if len(classes) <= MOST_CLASSES else {}),
         **({"by_group": groups} if groups else {}),
+        **({"points_gained": against[0]} if against else {}),
         "baselines_gt_known": {
             baseline.name: {
                 name: round(one.percent, 2)
@@ -235,6 +261,14 @@ def _trial_summary(trial: Trial, number: int) -> dict[str, Any]:
             for baseline in trial.baselines
         },
     }
+
+
+def _comparison_summary(one: Comparison) -> dict[str, Any]:
+    parts = {"top1": one.top1, "top1_localization": one.top1_localization, f"gt_known_{RIGHT}": one.gt_known}
+    points = {
+        name: rounded((part.points, part.low, part.high)) for name, part in parts.items() if part.images
+    }
+    return {"against": one.against, **points}
 
 
 def _measures_summary(measures: Measures) -> dict[str, Any]:
