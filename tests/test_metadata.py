@@ -12,7 +12,8 @@ from ai_edge_litert import schema_py_generated as schema
 from PIL import Image
 from small_network import LABELS, paint
 
-from lightcam_converters.metadata import BUFFER_ALIGNMENT, attach, describe
+from lightcam_converters.metadata import attach, describe
+from lightcam_converters.packing import BUFFER_ALIGNMENT
 from lightcam_edge.card import InputSpec, ModelCard
 from lightcam_edge.localizer import Localizer
 from lightcam_edge.model_file import read_model

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from lightcam_converters.bias_correction import correct_biases
 from lightcam_converters.calibration import Sample, draw_samples
 from lightcam_converters.draft import Wishes, draft_card
 from lightcam_converters.graph import InputOutput, Quantization, to_flatbuffer
@@ -169,7 +170,11 @@ def convert(
     wishes = Wishes(labels, background, method, threshold, component, name or out.stem)
     card, notes = draft_card(network, path, wishes)
     samples = draw_samples(calibration, card.input, seed)
-    bare, scaling = to_flatbuffer(network, quantize, io, samples.calibration.pixels)
+    pixels = samples.calibration.pixels
+    bare, scaling = to_flatbuffer(network, quantize, io, pixels)
+    if quantize == "int8":
+        exact, exact_scaling = to_flatbuffer(network, "float32", "float32", pixels)
+        bare = correct_biases(bare, exact, pixels, scaling, exact_scaling)
     graph = _checked_graph(bare, network, quantize, io, scaling)
     quantization = _quantization(quantize, io, samples.calibration, graph)
     card = replace(card, macs=graph.macs, quantization=quantization, **card_extra or {})
@@ -261,6 +266,7 @@ def _quantization(quantize: Quantization, io: InputOutput, sample: Sample, graph
     described: dict[str, Any] = {"scheme": quantize, "io": io}
     if quantize == "int8":
         described["calibration"] = {"images": len(sample.names), "sha256": sample.digest}
+        described["biases"] = "corrected"
     shares = {"operators": graph.int8_operators, "macs": graph.int8_macs}
     return described | {"int8_share": {key: round(share, 4) for key, share in shares.items()}}
 

@@ -11,12 +11,12 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from lightcam_converters.packing import aligned, packed
 from lightcam_edge.card import ModelCard
-from lightcam_edge.model_file import LABELS_NAME, TFLITE_IDENTIFIER
+from lightcam_edge.model_file import LABELS_NAME
 
 METADATA_NAME = "TFLITE_METADATA"
 METADATA_IDENTIFIER = b"M001"
-BUFFER_ALIGNMENT = 16  # `force_align` of Buffer.data in TFLite's schema.fbs
 
 IMAGE_PROPERTIES = 2  # in union ContentProperties
 FEATURE_PROPERTIES = 1
@@ -99,24 +99,6 @@ def _write(builder: flatbuffers.Builder, value: str | Table | list[Table] | list
     return int(builder.EndVector())
 
 
-class AlignedBuffer(schema.BufferT):  # type: ignore[misc]
-    """A buffer that is packed at the alignment its schema asks for; the generated code forgets it."""
-
-    def Pack(self, builder: flatbuffers.Builder) -> int:  # noqa: N802 - the generated name
-        """Write the buffer, see `flatbuffers`."""
-        data = None
-        if self.data is not None:
-            content = bytes(bytearray(self.data))
-            builder.StartVector(1, len(content), BUFFER_ALIGNMENT)
-            builder.head -= len(content)
-            builder.Bytes[builder.head : builder.head + len(content)] = content
-            data = builder.EndVector()
-        schema.BufferStart(builder)
-        if data is not None:
-            schema.BufferAddData(builder, data)
-        return int(schema.BufferEnd(builder))
-
-
 def attach(flatbuffer: bytes, entries: Mapping[str, bytes]) -> bytes:
     """Add metadata to a TFLite flatbuffer and put its outputs in the order of `OUTPUTS`.
 
@@ -128,7 +110,6 @@ def attach(flatbuffer: bytes, entries: Mapping[str, bytes]) -> bytes:
         The flatbuffer with them, every buffer aligned.
     """
     model = schema.ModelT.InitFromPackedBuf(flatbuffer)
-    model.buffers = [_aligned(buffer.data) for buffer in model.buffers]
     tensors = {entry.name.decode(): entry.tensorIndex for entry in model.signatureDefs[0].outputs}
     model.subgraphs[0].outputs = np.array([tensors[name] for name in OUTPUTS], np.int32)
     model.metadata = list(model.metadata or [])
@@ -136,13 +117,5 @@ def attach(flatbuffer: bytes, entries: Mapping[str, bytes]) -> bytes:
         entry = schema.MetadataT()
         entry.name, entry.buffer = name, len(model.buffers)
         model.metadata.append(entry)
-        model.buffers.append(_aligned(np.frombuffer(content, np.uint8)))
-    builder = flatbuffers.Builder(len(flatbuffer))
-    builder.Finish(model.Pack(builder), TFLITE_IDENTIFIER)
-    return bytes(builder.Output())
-
-
-def _aligned(data: Any) -> AlignedBuffer:
-    buffer = AlignedBuffer()
-    buffer.data = data
-    return buffer
+        model.buffers.append(aligned(np.frombuffer(content, np.uint8)))
+    return packed(model)
