@@ -4,11 +4,12 @@
 
 Takes days on two cores; `KERAS_BACKEND=jax` trains on a GPU. What is there
 already is not made again, and a training that was cut off goes on, so the same
-line may be repeated. The bundled files came from these trainings with three
-differences: the third round that taught `lite`, `tiny` and `light-cam` was an
-earlier `lite` of two rounds; the pre-training of `light-cam` held 2% of
-Tiny-ImageNet out, not 10%, and read it enlarged to 128 px, not 256; the presence
-of `nano` was read off the maps of its int8 file, where `train` takes Keras's.
+line may be repeated. The bundled files came from these trainings with four
+differences: they were converted before biases were corrected for int8; the
+third round that taught `lite`, `tiny` and `light-cam` was an earlier `lite` of
+two rounds; the pre-training of `light-cam` held 2% of Tiny-ImageNet out, not
+10%, and read it enlarged to 128 px, not 256; the presence of `nano` was read
+off the maps of its int8 file, where `train` takes Keras's.
 """
 
 import json

@@ -13,8 +13,8 @@ def keep_freed_memory() -> None:
 
     glibc asks the system anew for each large array and gives it back after its
     last use, so that every step pays for hundreds of thousands of page faults,
-    in which it can spend most of its time (benchmarks/README.md). The process
-    keeps what it once held.
+    a third of its time and more (benchmarks/README.md). The process keeps what
+    it once held.
     """
     if _mallopt is not None:
         _mallopt(TRIM_THRESHOLD, NEVER)
