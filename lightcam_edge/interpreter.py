@@ -175,12 +175,14 @@ class Interpreter:
         Returns:
             Scores and features, copied out of the runtime.
         """
-        self._interpreter.set_tensor(self._image["index"], self._encode(image)[None])
+        self._interpreter.set_tensor(self._image["index"], encode(image, self._image["dtype"])[None])
         self._interpreter.invoke()
         return Outputs(self._read("scores")[0], self._read("features")[0])
 
-    def _encode(self, image: UInt8) -> npt.NDArray[Any]:
-        dtype = self._image["dtype"]
-        if dtype == np.int8:  # full-integer files: the same bytes, shifted as TFLite shifts uint8
-            return (image ^ 0x80).view(np.int8)
-        return image.astype(dtype, copy=False)
+
+def encode(image: UInt8, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """An image of any shape as a network's input takes it: uint8, int8 or float32.
+
+    Full-integer files take the same bytes, shifted as TFLite shifts uint8.
+    """
+    return (image ^ 0x80).view(np.int8) if dtype == np.int8 else image.astype(dtype, copy=False)

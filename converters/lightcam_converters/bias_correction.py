@@ -11,8 +11,8 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 from lightcam_converters.packing import packed
-from lightcam_converters.scaling import InputScaling
 from lightcam_edge.errors import LightcamError
+from lightcam_edge.interpreter import encode
 
 Float64 = npt.NDArray[np.float64]
 UInt8 = npt.NDArray[np.uint8]
@@ -24,9 +24,7 @@ INT8, INT32 = np.iinfo(np.int8), np.iinfo(np.int32)
 LEAST_ACTIVE = 0.1  # of a channel's values; a step for those that are cut off nearly everywhere stays small
 
 
-def correct_biases(
-    quantized: bytes, exact: bytes, images: UInt8, quantized_input: InputScaling, exact_input: InputScaling
-) -> bytes:
+def correct_biases(quantized: bytes, exact: bytes, images: UInt8) -> bytes:
     """Give every channel of every convolution the mean that it has without rounding.
 
     Rounded weights shift the mean of a channel, and shifts add up from layer to
@@ -41,8 +39,6 @@ def correct_biases(
         quantized: int8 TFLite model.
         exact: the same network in float32.
         images: (N, H, W, 3) as the device feeds them, of which `IMAGES` are used.
-        quantized_input: what the int8 model's input values are, see `to_flatbuffer`.
-        exact_input: the same of the float32 model.
 
     Raises:
         LightcamError: if the convolutions of the two do not correspond.
@@ -57,7 +53,7 @@ def correct_biases(
             "TensorFlow made other convolutions in int8 than in float32, so what rounding does cannot be "
             "told: try --quantize float16"
         )
-    wanted = _channels(exact_model, exact_operators, images, exact_input)
+    wanted = _channels(exact_model, exact_operators, images)
     uses = Counter(int(operator.inputs[BIAS]) for operator in operators if len(operator.inputs) > BIAS)
     holders = Counter(tensor.buffer for tensor in graph.tensors)
     for place, exactly in zip(places, wanted, strict=True):
@@ -66,7 +62,7 @@ def correct_biases(
         if tensor.type != schema.TensorType.INT32 or uses[bias] > 1 or holders[tensor.buffer] > 1:
             continue
         graph.operators = operators[: place + 1]
-        (found,) = _channels(model, [operators[place]], images, quantized_input)
+        (found,) = _channels(model, [operators[place]], images)
         shift = (exactly.mean - found.mean) / np.maximum(found.active, LEAST_ACTIVE)
         buffer = model.buffers[tensor.buffer]
         old = np.frombuffer(bytes(bytearray(buffer.data)), np.int32)
@@ -133,7 +129,7 @@ def _kernel(model: Any, operator: Any) -> tuple[Float64, Float64]:
     return values * scale, scale
 
 
-def _channels(model: Any, operators: Sequence[Any], images: UInt8, scaling: InputScaling) -> list[Channels]:
+def _channels(model: Any, operators: Sequence[Any], images: UInt8) -> list[Channels]:
     """What operators of a model give; the model's outputs become theirs."""
     model.subgraphs[0].outputs = np.array([operator.outputs[0] for operator in operators], np.int32)
     interpreter = Interpreter(model_content=packed(model))
@@ -141,7 +137,7 @@ def _channels(model: Any, operators: Sequence[Any], images: UInt8, scaling: Inpu
     (taken,), given = interpreter.get_input_details(), interpreter.get_output_details()
     sums = [np.zeros((2, one["shape"][-1])) for one in given]
     for image in images:
-        interpreter.set_tensor(taken["index"], _fed(image, taken["dtype"], scaling)[None])
+        interpreter.set_tensor(taken["index"], encode(image, taken["dtype"])[None])
         interpreter.invoke()
         for one, total in zip(given, sums, strict=True):
             values = interpreter.get_tensor(one["index"])
@@ -150,9 +146,3 @@ def _channels(model: Any, operators: Sequence[Any], images: UInt8, scaling: Inpu
             between = (values > INT8.min) & (values < INT8.max)
             total += real.mean(axis=(0, 1, 2)), between.mean(axis=(0, 1, 2))
     return [Channels(*total / len(images)) for total in sums]
-
-
-def _fed(image: UInt8, dtype: type, scaling: InputScaling) -> npt.NDArray[Any]:
-    if dtype == np.float32:
-        return (image * scaling.scale + scaling.offset).astype(np.float32)
-    return image if dtype == np.uint8 else (image.astype(np.int16) - 128).astype(np.int8)

@@ -173,8 +173,8 @@ def convert(
     pixels = samples.calibration.pixels
     bare, scaling = to_flatbuffer(network, quantize, io, pixels)
     if quantize == "int8":
-        exact, exact_scaling = to_flatbuffer(network, "float32", "float32", pixels)
-        bare = correct_biases(bare, exact, pixels, scaling, exact_scaling)
+        exact, _ = to_flatbuffer(network, "float32", "float32", pixels)
+        bare = correct_biases(bare, exact, pixels)
     graph = _checked_graph(bare, network, quantize, io, scaling)
     quantization = _quantization(quantize, io, samples.calibration, graph)
     card = replace(card, macs=graph.macs, quantization=quantization, **card_extra or {})
