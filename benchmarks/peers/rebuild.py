@@ -17,7 +17,6 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter as LiteRT
 from ai_edge_litert.interpreter import OpResolverType
 from keras import layers
-from onnx_graph import onnx_from_tflite
 
 from lightcam_edge.geometry import Fit, fit_pixels
 from lightcam_edge.images import read_image
@@ -31,6 +30,8 @@ LIGHT_CAM_SCALING = 255  # x/255 is folded into the file's first kernel, and is 
 
 
 def main(name: str, out: Path) -> None:
+    from onnx_graph import onnx_from_tflite  # needs a package that `int8_cost.py` does without
+
     out.mkdir(parents=True, exist_ok=True)
     model = rebuilt(name)
     model.save(out / "model.keras")
@@ -50,8 +51,13 @@ def main(name: str, out: Path) -> None:
         np.savez(out / "weights.npz", **torch_weights(model))
 
 
-def rebuilt(name: str) -> keras.Model:
-    """The Keras model of a bundled file."""
+def rebuilt(name: str, unrounded: np.random.Generator | None = None) -> keras.Model:
+    """A Keras model of a bundled file: of its kernels, or of such as would be rounded to them.
+
+    Args:
+        name: of the bundled file.
+        unrounded: draws each kernel's values evenly from those that are rounded to the file's.
+    """
     card = read_model(name).card
     options = card.source["training"].get("options", {})
     model = build_model(
@@ -60,7 +66,9 @@ def rebuilt(name: str) -> keras.Model:
     flatbuffer = read_model(name).flatbuffer
     convolutions = (one for one in model.layers if isinstance(one, layers.Conv2D | layers.DepthwiseConv2D))
     norms = (one for one in model.layers if isinstance(one, layers.BatchNormalization))
-    for layer, norm, (kernel, bias) in zip(convolutions, norms, dequantized(flatbuffer), strict=True):
+    for layer, norm, (kernel, bias) in zip(
+        convolutions, norms, dequantized(flatbuffer, unrounded), strict=True
+    ):
         layer.set_weights([kernel, np.zeros_like(bias)] if layer.use_bias else [kernel])
         ones, zeros = np.ones_like(bias), np.zeros_like(bias)
         norm.set_weights([ones, bias, zeros, ones - norm.epsilon])
@@ -73,21 +81,22 @@ def rebuilt(name: str) -> keras.Model:
     return model
 
 
-def dequantized(flatbuffer: bytes) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Kernel in Keras's layout and bias of each convolution of an int8 file, in its order."""
+def dequantized(
+    flatbuffer: bytes, unrounded: np.random.Generator | None = None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Kernel in Keras's layout and bias of each convolution of an int8 file, in its order, see `rebuilt`."""
     resolver = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     interpreter = LiteRT(model_content=flatbuffer, experimental_op_resolver_type=resolver)
     interpreter.allocate_tensors()
     details = {detail["index"]: detail for detail in interpreter.get_tensor_details()}
     for operator in interpreter._get_ops_details():
         if operator["op_name"] in ("CONV_2D", "DEPTHWISE_CONV_2D"):
-            kernel, bias = (
-                real(interpreter.get_tensor(int(i)), details[int(i)]) for i in operator["inputs"][1:3]
+            (kernel, scales), (bias, bias_scales) = (
+                (interpreter.get_tensor(int(i)), details[int(i)]) for i in operator["inputs"][1:3]
             )
-            yield (
-                kernel.transpose((1, 2, 3, 0)),
-                bias,
-            )
+            if unrounded:
+                kernel = kernel + unrounded.uniform(-0.5, 0.5, kernel.shape)
+            yield real(kernel, scales).transpose((1, 2, 3, 0)), real(bias, bias_scales)
 
 
 def real(values: np.ndarray, detail: dict) -> np.ndarray:
