@@ -6,9 +6,10 @@
 
 The first Keras model has the file's own weights: what the file has right more
 or less than it is what rounding the features costs. The others have weights
-that would be rounded to the file's, drawn evenly, as the weights were that it
-came from: what they have right less than the first is what an error of the
-size and shape of rounding costs a network, added once more.
+drawn evenly from those that would be rounded to the file's, of which its own
+Keras model was one: what they have right more or less than the first is what an
+error of rounding's size and shape costs. Trained weights may be better than
+such a draw.
 """
 
 import json
