@@ -73,7 +73,7 @@ TRAININGS = (
     Training(
         "nano-third-round",
         f"{NANO} {NANO_RATE} --epochs 14 --averaging 0.3",
-        LAST_ROUND[1:],
+        ("lite/model.keras",),
         "nano-second-round",
     ),
     Training(
