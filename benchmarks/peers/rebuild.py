@@ -91,12 +91,12 @@ def dequantized(
     details = {detail["index"]: detail for detail in interpreter.get_tensor_details()}
     for operator in interpreter._get_ops_details():
         if operator["op_name"] in ("CONV_2D", "DEPTHWISE_CONV_2D"):
-            (kernel, scales), (bias, bias_scales) = (
+            (kernel, kernel_detail), (bias, bias_detail) = (
                 (interpreter.get_tensor(int(i)), details[int(i)]) for i in operator["inputs"][1:3]
             )
             if unrounded:
                 kernel = kernel + unrounded.uniform(-0.5, 0.5, kernel.shape)
-            yield real(kernel, scales).transpose((1, 2, 3, 0)), real(bias, bias_scales)
+            yield real(kernel, kernel_detail).transpose((1, 2, 3, 0)), real(bias, bias_detail)
 
 
 def real(values: np.ndarray, detail: dict) -> np.ndarray:
