@@ -1,8 +1,8 @@
 """What int8 costs a bundled file whose Keras model is not at hand, from the file alone.
 
-    python benchmarks/int8_cost.py light-cam runs/int8-cost
-    lightcam-edge evaluate runs/int8-cost/light-cam/model.keras runs/int8-cost/light-cam-*/model.keras \\
-        light-cam bird-dog --data-root ../shared/datasets
+    python benchmarks/int8_cost.py lite runs/int8-cost
+    lightcam-edge evaluate runs/int8-cost/lite/model.keras runs/int8-cost/lite-*/model.keras \\
+        lite bird-dog --data-root ../shared/datasets
 
 The first Keras model has the file's own weights: what the file has right more
 or less than it is what rounding the features costs. The others have weights
