@@ -4,13 +4,14 @@
 
 Takes days on two cores; `KERAS_BACKEND=jax` trains on a GPU. What is there
 already is not made again, and a training that was cut off goes on, so the same
-line may be repeated. The bundled files came from these trainings with four
-differences: `lite` and `tiny` were converted before biases were corrected for
-int8; the third round that taught `lite`, `tiny` and the first round of
-`light-cam` was an earlier `lite` of two rounds; the third round of `nano` and
-the second of `light-cam` started from the int8 file of the round before, its
-batch normalization taken apart again; the pre-training of `light-cam` held 2%
-of Tiny-ImageNet out, not 10%, and read it enlarged to 128 px, not 256.
+line may be repeated. Each file's Keras model and what is known of its training
+are kept in models/trained. The bundled files came from these trainings with
+these differences: the last training of each, and before it the third round of
+`nano` and the second of `light-cam`, started from the int8 file of the round
+before, its batch normalization taken apart again; the third round that taught
+`lite-fourth-round`, `tiny-first-round` and the first round of `light-cam` was
+an earlier `lite` of two rounds; the pre-training of `light-cam` held 2% of
+Tiny-ImageNet out, not 10%, and read it enlarged to 128 px, not 256.
 """
 
 import json
@@ -23,7 +24,8 @@ from pathlib import Path
 
 import click
 
-BUNDLED = Path(__file__).resolve().parents[1] / "lightcam_edge" / "bundled"
+ROOT = Path(__file__).resolve().parents[1]
+BUNDLED, TRAINED = ROOT / "lightcam_edge" / "bundled", ROOT / "models" / "trained"
 COMMAND = (sys.executable, "-m", "lightcam_edge")
 DATA_SET = "bird-dog"
 
@@ -52,7 +54,7 @@ COMMON = ("--seed", "0")
 IMAGENET_LESSON = "lite-first-round/lesson.npz"
 FIRST_ROUND, SECOND_ROUND, THIRD_ROUND, LAST_ROUND = (
     (IMAGENET_LESSON, f"{name}/model.keras")
-    for name in ("lite-first-round", "lite-second-round", "lite-third-round", "lite")
+    for name in ("lite-first-round", "lite-second-round", "lite-third-round", "lite-fourth-round")
 )
 TINY, NANO = (f"--architecture {name} --training-size 160" for name in ("tiny", "nano"))
 NANO_RATE = "--frozen-blocks 0 --learning-rate 8e-4"
@@ -66,21 +68,43 @@ TRAININGS = (
         SECOND_ROUND,
         "lite-second-round",
     ),
-    Training("lite", "--frozen-blocks 0 --epochs 30 --training-size 192 --averaging 0.26", THIRD_ROUND),
-    Training("tiny", f"{TINY} --frozen-blocks 0 --epochs 40 --averaging 0.2", THIRD_ROUND),
+    Training(
+        "lite-fourth-round",
+        "--frozen-blocks 0 --epochs 30 --training-size 192 --averaging 0.26",
+        THIRD_ROUND,
+    ),
+    Training(
+        "lite",
+        "--frozen-blocks 0 --epochs 1 --training-size 224 --learning-rate 1e-5 --averaging 0.3",
+        LAST_ROUND,
+        "lite-fourth-round",
+    ),
+    Training("tiny-first-round", f"{TINY} --frozen-blocks 0 --epochs 40 --averaging 0.2", THIRD_ROUND),
+    Training(
+        "tiny",
+        f"{TINY} --frozen-blocks 0 --epochs 2 --learning-rate 5e-5 --averaging 0.3",
+        LAST_ROUND,
+        "tiny-first-round",
+    ),
     Training("nano-first-round", f"{NANO} --frozen-blocks 2 --epochs 11", THIRD_ROUND, "lite-third-round"),
     Training("nano-second-round", f"{NANO} {NANO_RATE} --epochs 16", THIRD_ROUND, "nano-first-round"),
     Training(
         "nano-third-round",
         f"{NANO} {NANO_RATE} --epochs 14 --averaging 0.3",
-        ("lite/model.keras",),
+        ("lite-fourth-round/model.keras",),
         "nano-second-round",
     ),
     Training(
-        "nano",
+        "nano-fourth-round",
         f"{NANO} {NANO_RATE} --epochs 16 --averaging 0.3 --empty-share 0.98",
         LAST_ROUND,
         "nano-third-round",
+    ),
+    Training(
+        "nano",
+        f"{NANO} --frozen-blocks 0 --epochs 4 --learning-rate 2e-4 --averaging 0.3 --empty-share 0.98",
+        LAST_ROUND,
+        "nano-fourth-round",
     ),
     Training(
         "light-cam-pretraining",
@@ -100,10 +124,16 @@ TRAININGS = (
         "light-cam-first-round",
     ),
     Training(
-        "light-cam",
+        "light-cam-third-round",
         f"{LIGHT_CAM} --epochs 3 --training-size 224 --learning-rate 5e-4 --empty-share 0.98",
         LAST_ROUND,
         "light-cam-second-round",
+    ),
+    Training(
+        "light-cam",
+        f"{LIGHT_CAM} --epochs 2 --training-size 224 --learning-rate 1e-4 --empty-share 0.98",
+        LAST_ROUND,
+        "light-cam-third-round",
     ),
 )
 SOURCES = "each class came from one source of photographs, landscapes from another than animals"
@@ -154,6 +184,10 @@ def ship(name: str, data_root: Path, work: Path) -> None:
     call("evaluate", *both, *data, "--placed", DATA_SET, "--composed", DATA_SET, "--write-card")
     call("card", file, "--set", f"training_data.known_weaknesses={json.dumps(SHIPPED[name])}")
     shutil.copyfile(file, BUNDLED / file.name)
+    kept = TRAINED / name
+    kept.mkdir(parents=True, exist_ok=True)
+    for part in ("model.keras", "training.json"):
+        shutil.copyfile(trained / part, kept / part)
 
 
 def call(*words: object) -> None:

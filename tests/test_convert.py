@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import shutil
@@ -18,12 +19,14 @@ from lightcam_converters.parity import compare, summarize
 from lightcam_converters.scaling import InputScaling
 from lightcam_edge.box import Box
 from lightcam_edge.card import InputSpec
+from lightcam_edge.catalogue import bundled_models
 from lightcam_edge.errors import InputError, LightcamError, UsageError
 from lightcam_edge.inspection import read_graph
 from lightcam_edge.localizer import Localizer
 from lightcam_edge.model_file import read_model
 from lightcam_models.keras_network import load_network
 
+TRAINED = Path(__file__).resolve().parents[1] / "models" / "trained"
 WISHES: dict[str, Any] = {"labels": LABELS, "background": "background"}
 
 
@@ -88,6 +91,16 @@ def test_file_holds_the_card_it_reports(small_report: Any) -> None:
     assert card.quantization["calibration"]["images"] == 45
     assert len(card.quantization["calibration"]["sha256"]) == 64
     assert card.source["file"] == "model.keras"
+
+
+@pytest.mark.parametrize("name", bundled_models())
+def test_the_keras_model_of_a_bundled_file_is_the_one_it_was_made_from(name: str) -> None:
+    kept = (TRAINED / name / "model.keras").read_bytes()
+
+    card = read_model(name).card
+
+    assert card is not None
+    assert card.source["sha256"] == hashlib.sha256(kept).hexdigest()
 
 
 def test_signature_is_that_of_the_contract(small_report: Any) -> None:

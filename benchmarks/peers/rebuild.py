@@ -17,6 +17,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter as LiteRT
 from ai_edge_litert.interpreter import OpResolverType
 from keras import layers
+from onnx_graph import onnx_from_tflite
 
 from lightcam_edge.geometry import Fit, fit_pixels
 from lightcam_edge.images import read_image
@@ -30,8 +31,6 @@ LIGHT_CAM_SCALING = 255  # x/255 is folded into the file's first kernel, and is 
 
 
 def main(name: str, out: Path) -> None:
-    from onnx_graph import onnx_from_tflite  # needs a package that `int8_cost.py` does without
-
     out.mkdir(parents=True, exist_ok=True)
     model = rebuilt(name)
     model.save(out / "model.keras")
@@ -51,13 +50,8 @@ def main(name: str, out: Path) -> None:
         np.savez(out / "weights.npz", **torch_weights(model))
 
 
-def rebuilt(name: str, unrounded: np.random.Generator | None = None) -> keras.Model:
-    """A Keras model of a bundled file: of its kernels, or of such as would be rounded to them.
-
-    Args:
-        name: of the bundled file.
-        unrounded: draws each kernel's values evenly from those that are rounded to the file's.
-    """
+def rebuilt(name: str) -> keras.Model:
+    """A Keras model of a bundled file, of its own kernels."""
     card = read_model(name).card
     options = card.source["training"].get("options", {})
     model = build_model(
@@ -66,9 +60,7 @@ def rebuilt(name: str, unrounded: np.random.Generator | None = None) -> keras.Mo
     flatbuffer = read_model(name).flatbuffer
     convolutions = (one for one in model.layers if isinstance(one, layers.Conv2D | layers.DepthwiseConv2D))
     norms = (one for one in model.layers if isinstance(one, layers.BatchNormalization))
-    for layer, norm, (kernel, bias) in zip(
-        convolutions, norms, dequantized(flatbuffer, unrounded), strict=True
-    ):
+    for layer, norm, (kernel, bias) in zip(convolutions, norms, dequantized(flatbuffer), strict=True):
         layer.set_weights([kernel, np.zeros_like(bias)] if layer.use_bias else [kernel])
         ones, zeros = np.ones_like(bias), np.zeros_like(bias)
         norm.set_weights([ones, bias, zeros, ones - norm.epsilon])
@@ -81,9 +73,7 @@ def rebuilt(name: str, unrounded: np.random.Generator | None = None) -> keras.Mo
     return model
 
 
-def dequantized(
-    flatbuffer: bytes, unrounded: np.random.Generator | None = None
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def dequantized(flatbuffer: bytes) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Kernel in Keras's layout and bias of each convolution of an int8 file, in its order, see `rebuilt`."""
     resolver = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     interpreter = LiteRT(model_content=flatbuffer, experimental_op_resolver_type=resolver)
@@ -94,8 +84,6 @@ def dequantized(
             (kernel, kernel_detail), (bias, bias_detail) = (
                 (interpreter.get_tensor(int(i)), details[int(i)]) for i in operator["inputs"][1:3]
             )
-            if unrounded:
-                kernel = kernel + unrounded.uniform(-0.5, 0.5, kernel.shape)
             yield real(kernel, kernel_detail).transpose((1, 2, 3, 0)), real(bias, bias_detail)
 
 
