@@ -288,6 +288,25 @@ def test_the_card_is_given_the_results(model: Path, photographs: Path) -> None:
     assert "whole image" in stored["baselines_gt_known"]
 
 
+def test_results_in_a_card_name_the_rule_they_were_found_by(model: Path, photographs: Path) -> None:
+    rule = {"method": "cam", "threshold": 0.3, "component": "all", "presence": 0.1}
+    run(
+        [str(model)],
+        str(photographs),
+        background="background",
+        score="region",
+        write_card=True,
+        quiet=True,
+        **rule,  # type: ignore[arg-type]
+    )
+
+    card = read_model(model).card
+    assert card is not None
+    stored = card.metrics["photographs"]
+    assert {key: stored[key] for key in rule} == rule
+    assert stored["score_by"] == "region"
+
+
 def test_the_card_is_given_what_was_found_on_composed_scenes(
     model: Path, photographs: Path, tmp_path: Path
 ) -> None:

@@ -105,6 +105,7 @@ def detection_summary(trial: DetectionTrial, number: int) -> dict[str, Any]:
         "threshold": model.threshold,
         "component": model.component,
         "score_by": model.scoring,
+        "presence": model.presence,
         "boxes_per_image": round(model.boxes_per_image, 2),
         **{rule: _finding_summary(finding) for rule, finding in model.findings.items()},
     }

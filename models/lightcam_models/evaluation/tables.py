@@ -248,6 +248,7 @@ def _trial_summary(trial: Trial, number: int) -> dict[str, Any]:
         "threshold": model.threshold,
         "component": model.component,
         "score_by": model.scoring,
+        "presence": model.presence,
         **_measures_summary(verdict.overall),
         **({"by_class": classes} if len(classes) <= MOST_CLASSES else {}),
         **({"by_group": groups} if groups else {}),
